@@ -773,7 +773,8 @@ defmodule FormdbHttp do
 
   All that is given has to hold. A page also ends at `FORMDB_PAGE_BYTES`, and after 100,000
   blocks or 256 MiB were looked at, so it can be short, or empty, and still have a next one.
-  The blocks of a feature or series are found by an index; any other filter looks at every block.
+  The blocks of a feature or series are found by an index, and so are those of a type that is
+  rare; any other filter looks at every block.
 
       iex> {:ok, _} = FormdbHttp.put_point("quakes", "t/a", 0, 1.5, actor: "ana")
       iex> {:ok, _} = FormdbHttp.put_point("quakes", "u", 0, 2.5, actor: "ana")

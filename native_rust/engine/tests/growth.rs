@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 
 use formdb_engine::fs::RealFileSystem;
 use formdb_engine::{
-    Aggregate, Aggregation, Area, Budget, Cancel, Database, Filter, Limits, Order, Predicate,
-    RangeQuery, Search, Selection, SeriesListQuery, SummaryQuery,
+    Aggregate, Aggregation, Area, BlockFilter, Budget, Cancel, Database, EntryQuery, Filter,
+    Limits, Order, Predicate, RangeQuery, Search, Selection, SeriesListQuery, SeriesNames,
+    SummaryQuery, Undo, leaf_hash,
 };
 
 /// Features and series at first, and how many times as many in the end.
@@ -316,5 +317,188 @@ fn what_all_points_come_to_costs_the_same_however_many_there_are() {
         }
         before = times;
     }
+    db.close();
+}
+
+/// Questions for what is rare in the journal, by name: one block of them is there.
+fn rare_questions() -> Vec<(&'static str, Ask)> {
+    let page = |filter: BlockFilter, order: Order, found: usize| -> Ask {
+        let query = EntryQuery {
+            filter,
+            order,
+            ..EntryQuery::default()
+        };
+        // All pages.
+        Box::new(move |db, budget| {
+            let (mut query, mut returned) = (query.clone(), 0);
+            loop {
+                let page = db.entries(&query, budget).unwrap();
+                returned += page.returned;
+                match (page.next, query.order) {
+                    (None, _) => break,
+                    (Some(next), Order::Ascending) => query.since = next,
+                    (Some(next), Order::Descending) => query.until = next,
+                }
+            }
+            assert_eq!(returned, found);
+        })
+    };
+    let of = |op: &str| BlockFilter {
+        op: Some(op.parse().unwrap()),
+        ..BlockFilter::default()
+    };
+    let set = || of("set_attributes");
+    vec![
+        ("a rare type", page(set(), Order::Ascending, 1)),
+        (
+            "a rare type, newest first",
+            page(set(), Order::Descending, 1),
+        ),
+        (
+            "a type that there is none of",
+            page(of("set_webhook"), Order::Ascending, 0),
+        ),
+        (
+            "a rare type within a time",
+            page(
+                BlockFilter {
+                    times: Some((0, i64::MAX)),
+                    ..set()
+                },
+                Order::Ascending,
+                1,
+            ),
+        ),
+        (
+            "a rare type among many series",
+            page(
+                BlockFilter {
+                    series: Some(SeriesNames::Prefix("s".into())),
+                    ..set()
+                },
+                Order::Ascending,
+                1,
+            ),
+        ),
+        (
+            "a rare type of one feature",
+            page(
+                BlockFilter {
+                    feature: Some("f1".into()),
+                    ..of("delete_feature")
+                },
+                Order::Ascending,
+                0,
+            ),
+        ),
+        (
+            "undoing a rare type",
+            Box::new(|db, budget| {
+                let undo = Undo::parse(br#"{"filter":{"op":"set_attributes"}}"#, false).unwrap();
+                assert_eq!(db.outline_undo(&undo, budget).unwrap().reverted, 1);
+            }),
+        ),
+        (
+            "a hash that is not there",
+            Box::new(|db, budget| {
+                let found = db.find_block(&leaf_hash(b"none of them"), budget);
+                assert_eq!(found.unwrap(), None);
+            }),
+        ),
+        (
+            "the hash of the first block",
+            Box::new(|db, budget| {
+                let hash = db.block(1).unwrap().hash;
+                assert_eq!(db.find_block(&hash, budget).unwrap(), Some(1));
+            }),
+        ),
+    ]
+}
+
+#[test]
+fn what_is_rare_in_the_journal_costs_the_same_however_long_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let limits = Limits {
+        // A few of them at first.
+        segment_bytes: 256 << 10,
+        ..Limits::default()
+    };
+    let path = dir.path().join("db");
+    let open = || Database::open(Arc::new(RealFileSystem), &path, limits.clone()).unwrap();
+    let mut before: Vec<Duration> = Vec::new();
+    for (from, to) in [(0, FEW), (FEW, FEW * TIMES)] {
+        let db = open();
+        features(&db, from, to);
+        if from == 0 {
+            let set = db.prepare_attributes("s1", br#"{"unit":"mm"}"#).unwrap();
+            db.write(vec![set]).unwrap();
+        }
+        series(&db, from, to);
+        let segments = db.info().unwrap().segments;
+        db.close();
+        // From a snapshot: no footer was read.
+        let db = open();
+        assert!(db.recovered().snapshot.is_some());
+        let budget = db.budget(Cancel::default());
+        let asked = rare_questions();
+        let times = asked.iter().map(|(_, ask)| least(|| ask(&db, &budget)));
+        let times: Vec<Duration> = times.collect();
+        for ((name, _), (few, many)) in asked.iter().zip(before.iter().zip(&times)) {
+            println!("growth: {name}: {few:?}, {many:?}");
+            let most = (*few).max(Duration::from_micros(20)) * NO_MORE_THAN;
+            assert!(*many < most, "{name}: {few:?} grew to {many:?}");
+        }
+        println!("growth: {segments} segments");
+        before = times;
+        db.close();
+    }
+}
+
+/// Figures: what these questions take in a journal of `BLOCKS` blocks, a million without.
+/// Run with `--release -- --ignored --nocapture`.
+#[test]
+#[ignore = "prints timings"]
+fn rare_figures() {
+    let blocks = std::env::var("BLOCKS").map_or(1_000_000, |text| text.parse().unwrap());
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let limits = Limits {
+        segment_bytes: 16 << 20,
+        ..Limits::default()
+    };
+    let open = || {
+        let begun = Instant::now();
+        let db = Database::open(Arc::new(RealFileSystem), &path, limits.clone()).unwrap();
+        println!(
+            "opened in {:?}, {:?}",
+            begun.elapsed(),
+            db.recovered().snapshot
+        );
+        db
+    };
+    let db = open();
+    let begun = Instant::now();
+    features(&db, 0, blocks / 2);
+    let set = db.prepare_attributes("s1", br#"{"unit":"mm"}"#).unwrap();
+    db.write(vec![set]).unwrap();
+    series(&db, 0, blocks / 2);
+    println!("{blocks} blocks written in {:?}", begun.elapsed());
+    let ask = |db: &Database| {
+        for (name, ask) in rare_questions() {
+            let budget = db.budget(Cancel::default());
+            let begun = Instant::now();
+            ask(db, &budget);
+            let first = begun.elapsed();
+            println!(
+                "{name}: {first:?} at first, {:?}",
+                least(|| ask(db, &budget))
+            );
+        }
+    };
+    ask(&db);
+    db.close();
+    let db = open();
+    println!("{} segments", db.info().unwrap().segments);
+    ask(&db);
     db.close();
 }

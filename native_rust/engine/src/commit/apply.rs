@@ -7,6 +7,7 @@ use super::plan::{Outcome, Resolution, operations};
 use super::queue::Pending;
 use crate::block::Operation;
 use crate::index::Change;
+use crate::index::kinds::Kinds;
 use crate::journal::WrittenGroup;
 use crate::planted::{Bug, planted};
 
@@ -25,22 +26,18 @@ impl Committer {
         outcomes: &mut [Outcome],
         written: &WrittenGroup,
     ) {
-        let mut firsts = outcomes.iter().filter_map(|outcome| match outcome {
-            Outcome::Committed(ack) => Some(ack.first_seq),
-            _ => None,
-        });
-        let mut first = firsts.next();
-        let mut seq = self.journal.tree().size();
+        let transactions = pending.iter().zip(resolutions).zip(&*outcomes);
+        let mut written_as = transactions
+            .filter(|(_, outcome)| matches!(outcome, Outcome::Committed(_)))
+            .flat_map(|(((transaction, _), resolution), _)| {
+                let operations = operations(transaction, resolution).enumerate();
+                operations.map(|(place, operation)| (place == 0, Kinds::of(operation.kind())))
+            });
         for step in written.locations.chunks(1_024) {
             let mut blocks = self.state.indexes.blocks.write();
             let _writing = self.state.indexes.writing();
-            for location in step {
-                seq += 1;
-                let begins = first == Some(seq);
-                if begins {
-                    first = firsts.next();
-                }
-                blocks.push(*location, begins);
+            for (location, (begins, kinds)) in step.iter().zip(&mut written_as) {
+                blocks.push(*location, begins, kinds);
             }
         }
         for step in written.nodes.chunks(1_024) {
@@ -66,7 +63,7 @@ impl Committer {
                 Outcome::Refused(_) | Outcome::Nothing => continue,
             };
             let mut seq = ack.first_seq;
-            let operations = operations(transaction, resolution);
+            let operations: Vec<&Operation> = operations(transaction, resolution).collect();
             let mut operations = operations.as_slice();
             if planted(Bug::ApplyHalf) {
                 operations = operations.chunks(2).next().unwrap_or_default();

@@ -36,17 +36,18 @@ pub(crate) type Resolution = OnceCell<Vec<Settled>>;
 pub(crate) fn operations<'a>(
     transaction: &'a Transaction,
     resolution: &'a Resolution,
-) -> Vec<&'a Operation> {
-    match resolution.get() {
-        None => transaction.operations.iter().collect(),
-        Some(settled) => {
-            let given = |settled: &'a Settled| match settled {
-                Settled::Given(place) => transaction.operations.get(*place),
-                Settled::Made(operation) => Some(operation),
-            };
-            settled.iter().filter_map(given).collect()
-        }
-    }
+) -> impl Iterator<Item = &'a Operation> {
+    let settled = resolution.get();
+    let given = match settled {
+        None => transaction.operations.as_slice(),
+        Some(_) => &[],
+    };
+    let operation = |settled: &'a Settled| match settled {
+        Settled::Given(place) => transaction.operations.get(*place),
+        Settled::Made(operation) => Some(operation),
+    };
+    let settled = settled.into_iter().flatten().filter_map(operation);
+    given.iter().chain(settled)
 }
 
 impl Outcome {

@@ -17,6 +17,7 @@ mod generations;
 mod in_order;
 mod indexes;
 pub(crate) mod keys;
+pub(crate) mod kinds;
 mod lives;
 pub(crate) mod memory;
 pub(crate) mod pending;

@@ -13,6 +13,7 @@ use super::words::LiveWords;
 use crate::block::OpKind;
 use crate::budget::Budget;
 use crate::error::{Error, InvalidCode, Result};
+use crate::index::kinds::Kinds;
 use crate::limits::Limits;
 use crate::mem::{Memory, Reservation};
 use crate::read::selection::SeriesNames;
@@ -100,6 +101,23 @@ impl LiveFilter {
             level,
             digest: words.digest(),
             _held: held,
+        })
+    }
+
+    /// The kinds of operations that are among the blocks it takes, or has to see.
+    pub(super) fn kinds(&self) -> Kinds {
+        // Who stays is told by all that comes.
+        if self.dwell().is_some() {
+            return Kinds::ALL;
+        }
+        // What is undone and what undoes are of its type.
+        let by = |op| Kinds::of(op).or(Kinds::of(OpKind::Revert));
+        let op = self.op.map_or(Kinds::ALL, by);
+        op.and(match (&self.features, self.series.is_empty()) {
+            (None, true) => Kinds::ALL,
+            (Some(_), true) => Kinds::OF_FEATURES,
+            (None, false) => Kinds::OF_SERIES,
+            (Some(_), false) => Kinds::OF_FEATURES.or(Kinds::OF_SERIES),
         })
     }
 

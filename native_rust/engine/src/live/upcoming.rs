@@ -1,5 +1,5 @@
 //! Which blocks somebody who catches up has to look at: those that the indexes name where
-//! a filter names features or series, else all.
+//! a filter names features or series, else all, but for those that are of other kinds.
 
 use std::collections::VecDeque;
 
@@ -50,6 +50,17 @@ impl Upcoming {
             }
             let from = after.max(self.until);
             if from >= last {
+                return Ok(None);
+            }
+            let blocks = state.indexes.blocks.read();
+            let run = blocks.nearest(filter.kinds(), from + 1, Order::Ascending);
+            drop(blocks);
+            let begin = run.map_or(u64::MAX, |(begin, _)| begin);
+            let from = from.max(begin - 1).min(last);
+            self.until = from;
+            if from == last {
+                // Closed on the way, the indexes were empty.
+                state.check_open()?;
                 return Ok(None);
             }
             if last - from <= FEW || !self.gather(state, filter, (from, last), budget)? {

@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::index::Change;
 use crate::index::defaults::DefaultsTable;
 use crate::index::keys::{Before, KeyEntry, KeyTable};
+use crate::index::kinds::Kinds;
 use crate::index::reverts::RevertTable;
 use crate::index::{BlockTable, FeatureLoader, TemporalIndex, VersionTable, memory};
 use crate::journal::BlockLocation;
@@ -54,7 +55,8 @@ impl Rebuild {
         block: &Block<'_>,
         location: BlockLocation,
     ) -> Result<(), String> {
-        self.blocks.push(location, block.seq == block.txn);
+        let kinds = Kinds::of(block.op);
+        self.blocks.push(location, block.seq == block.txn, kinds);
         self.last_time = block.time;
         let (features, series) = (&self.features, &self.series);
         let tables = self.keys.memory()

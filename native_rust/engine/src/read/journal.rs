@@ -74,7 +74,8 @@ impl Database {
     /// short, or empty, and still have a next one: it ends at a limit of bytes
     /// ([`crate::Limits::page_bytes`]; the first block has a place however large it is),
     /// and at 100,000 blocks or 256 MiB looked at. A filter that names a feature or series
-    /// looks at their blocks alone, any other at all. Reads the journal.
+    /// looks at their blocks alone, one that names a kind of operation at runs of 64 blocks
+    /// among which there are such, any other at all. Reads the journal.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a bad limit, [`Error::NotFound`] for a transaction that is

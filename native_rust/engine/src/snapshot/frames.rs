@@ -16,7 +16,7 @@ use crate::planted::{Bug, planted};
 use crate::types::Hash;
 
 /// Version of the snapshot's format that this build writes and reads.
-pub(super) const SNAPSHOT_VERSION: u16 = 10;
+pub(super) const SNAPSHOT_VERSION: u16 = 11;
 /// Length of the header.
 pub(super) const HEADER: usize = 256;
 const MAGIC: [u8; 8] = *b"FORMDBSN";
@@ -35,10 +35,11 @@ pub(super) enum FrameKind {
     Versions = 1,
     Ids = 2,
     Blocks = 3,
-    Nodes = 4,
-    Series = 5,
-    Extra = 6,
-    End = 7,
+    Kinds = 4,
+    Nodes = 5,
+    Series = 6,
+    Extra = 7,
+    End = 8,
 }
 
 /// Head of a snapshot.

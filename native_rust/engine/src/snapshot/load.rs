@@ -5,9 +5,12 @@ use std::sync::Arc;
 
 use super::file_name;
 use super::frames::{FrameKind, FrameReader, Header};
-use super::records::{Totals, VersionCodec, take_id, take_locations, take_part};
+use super::records::{
+    Totals, VersionCodec, groups, take_id, take_kinds, take_locations, take_part,
+};
 use super::wire::Records;
 use crate::fs::FileSystem;
+use crate::index::kinds::Kinds;
 use crate::index::{
     BlockTable, FeatureLoader, FeatureRestorer, IdRestorer, SharedSeries, TemporalIndex, Traces,
 };
@@ -137,11 +140,23 @@ impl Loading {
         self.each(FrameKind::Blocks, |records, totals, _| {
             take_locations(records, |location, begins| {
                 totals.blocks += 1;
-                blocks.push(location, begins);
+                // Their groups say what they are.
+                blocks.push(location, begins, Kinds::NONE);
             })
         })?;
-        if self.totals.blocks != self.frames.header.seq {
+        let seq = self.frames.header.seq;
+        if self.totals.blocks != seq {
             return Err("it lacks blocks".into());
+        }
+        let mut group = 0;
+        self.each(FrameKind::Kinds, |records, totals, _| {
+            blocks.add_kinds(group, take_kinds(records)?);
+            group += 1;
+            totals.kinds += 1;
+            Ok(())
+        })?;
+        if self.totals.kinds != groups(seq) {
+            return Err("it lacks kinds of blocks".into());
         }
         Ok(blocks)
     }

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use super::file_name;
 use super::frames::{FrameKind, FrameReader, Header};
-use super::records::{Totals, VersionCodec, take_id, take_locations, take_part};
+use super::records::{
+    Totals, VersionCodec, groups, take_id, take_kinds, take_locations, take_part,
+};
 use super::wire::Records;
 use crate::fs::FileSystem;
 use crate::index::PartRun;
@@ -59,6 +61,13 @@ pub(crate) fn outline(
     })?;
     if skimming.totals.blocks != seq {
         return Err("it lacks blocks".into());
+    }
+    skimming.each(FrameKind::Kinds, |records, totals| {
+        totals.kinds += 1;
+        take_kinds(records).map(drop)
+    })?;
+    if skimming.totals.kinds != groups(seq) {
+        return Err("it lacks kinds of blocks".into());
     }
     let (tree, nodes) = skimming.nodes(nodes)?;
     skimming.each(FrameKind::Series, |records, totals| {

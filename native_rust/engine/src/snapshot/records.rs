@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 
 use super::wire::{Damage, Records, put_bytes, put_step, put_uint};
+use crate::index::kinds::{self, Kinds};
 use crate::index::{Content, PartRun, SeriesPart, StoredVersion};
 use crate::journal::BLOCK_PREFIX;
 use crate::journal::BlockLocation;
@@ -179,6 +180,21 @@ pub(super) fn take_locations(
     Ok(())
 }
 
+/// What kinds of operations are among the blocks of each group.
+pub(super) fn put_kinds(kinds: &[Kinds], out: &mut Vec<u8>) {
+    out.extend(kinds.iter().flat_map(|kinds| kinds.to_bytes()));
+}
+
+/// The inverse of [`put_kinds`] for one group.
+pub(super) fn take_kinds(records: &mut Records<'_>) -> Result<Kinds, Damage> {
+    Kinds::from_bytes(records.array()?).ok_or("a block of an unknown kind")
+}
+
+/// Groups of blocks up to this sequence whose kinds are given together.
+pub(super) fn groups(seq: u64) -> u64 {
+    seq.div_ceil(kinds::GROUP as u64)
+}
+
 fn end_of(location: &BlockLocation) -> u64 {
     u64::from(location.offset) + u64::from(location.len) + BLOCK_PREFIX as u64
 }
@@ -250,6 +266,7 @@ pub(super) struct Totals {
     pub versions: u64,
     pub ids: u64,
     pub blocks: u64,
+    pub kinds: u64,
     pub nodes: u64,
     pub parts: u64,
     pub extra: u64,
@@ -261,6 +278,7 @@ impl Totals {
             self.versions,
             self.ids,
             self.blocks,
+            self.kinds,
             self.nodes,
             self.parts,
             self.extra,
@@ -274,6 +292,7 @@ impl Totals {
             versions: records.uint()?,
             ids: records.uint()?,
             blocks: records.uint()?,
+            kinds: records.uint()?,
             nodes: records.uint()?,
             parts: records.uint()?,
             extra: records.uint()?,

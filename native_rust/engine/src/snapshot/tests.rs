@@ -11,10 +11,12 @@ use proptest::strategy::ValueTree;
 use super::load::Loaded;
 use super::write::{Steps, Stop, write_in_steps};
 use super::*;
+use crate::block::OpKind;
 use crate::budget::Budget;
 use crate::clock::Clock;
 use crate::fs::{DiskSpace, File, FileId, Kind, Lock, RealFileSystem, Space, Stat};
 use crate::index::Rebuilt;
+use crate::index::kinds::{GROUP, Kinds};
 use crate::index::reverts::RevertTable;
 use crate::index::{
     BlockTable, BoxWalk, EnterVersions, FeatureIndex, FeatureLoader, Hit, Order, RangeQuery,
@@ -108,9 +110,20 @@ fn shape_of(seq: u64) -> FeatureSignature {
     FeatureSignature::unknown(geometry)
 }
 
+fn kind_of(op: &Op) -> Kinds {
+    Kinds::of(match op {
+        Op::Put(..) => OpKind::PutFeature,
+        Op::Delete(_) => OpKind::DeleteFeature,
+        Op::Insert(..) => OpKind::PutPoints,
+        Op::DeletePoints(..) => OpKind::DeletePoints,
+    })
+}
+
 /// Does in a database's indexes what block `seq` does, and publishes it.
 fn apply(state: &State, tree: &mut Tree, op: &Op, seq: u64) {
-    state.indexes.blocks.write().push(location(seq), true);
+    let mut blocks = state.indexes.blocks.write();
+    blocks.push(location(seq), true, kind_of(op));
+    drop(blocks);
     for node in grow(tree, seq) {
         state.indexes.nodes.write().push(node);
     }
@@ -181,7 +194,7 @@ fn continued(loaded: Loaded, ops: &[Op]) -> State {
     let (mut tree, mut nodes) = (start.tree, start.nodes);
     let behind = ops.iter().zip(1..).skip(start.seq as usize);
     for (op, seq) in behind {
-        blocks.push(location(seq), seq % 3 != 0);
+        blocks.push(location(seq), seq % 3 != 0, kind_of(op));
         for node in grow(&mut tree, seq) {
             nodes.push(node);
         }
@@ -309,6 +322,23 @@ fn state_of(state: &State, last: u64) -> String {
     out
 }
 
+/// That each group has the kinds of its blocks; the last one may have those of blocks that
+/// were there when the snapshot was taken, too.
+fn assert_kinds(state: &State, ops: &[Op]) {
+    let blocks = state.indexes.blocks.read();
+    for (number, group) in ops.chunks(GROUP).enumerate() {
+        let found = blocks.kinds(number).unwrap();
+        let all = group
+            .iter()
+            .fold(Kinds::NONE, |all, op| all.or(kind_of(op)));
+        match group.len() {
+            GROUP => assert_eq!(found, all),
+            _ => assert_eq!(found.or(all), found),
+        }
+    }
+    assert_eq!(blocks.kinds(ops.len().div_ceil(GROUP)), None);
+}
+
 fn rebuilt(ops: &[Op]) -> State {
     let state = empty_state();
     let mut tree = Tree::default();
@@ -386,8 +416,12 @@ proptest! {
         };
         prop_assert_eq!(last_group, place.last_group);
         let ops_then = &ops[..seq as usize];
-        assert_same(&continued(read(), ops_then), &rebuilt(ops_then), seq);
-        assert_same(&continued(read(), &ops), &full, last);
+        let then = continued(read(), ops_then);
+        assert_kinds(&then, ops_then);
+        assert_same(&then, &rebuilt(ops_then), seq);
+        let now = continued(read(), &ops);
+        assert_kinds(&now, &ops);
+        assert_same(&now, &full, last);
     }
 }
 
@@ -435,6 +469,7 @@ fn snapshots_are_exact_while_others_write() {
         let loaded = load(&RealFileSystem, &dir, seq).unwrap();
         let ops = &ops[..seq as usize];
         let (found, expected) = (continued(loaded, ops), rebuilt(ops));
+        assert_kinds(&found, ops);
         assert_eq!(state_of(&found, seq), state_of(&expected, seq));
         for at in [0, seq / 2, seq - 1, seq] {
             assert_eq!(answers(&found, at), answers(&expected, at), "{at} of {seq}");
@@ -643,6 +678,11 @@ fn many_blocks() {
                 len: 292,
             },
             true,
+            Kinds::of(if seq <= features {
+                OpKind::PutFeature
+            } else {
+                OpKind::PutPoints
+            }),
         );
         for node in grow(&mut tree, seq) {
             nodes.push(node);

@@ -7,11 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use super::frames::{FrameKind, FrameWriter};
-use super::records::{Totals, VersionCodec, put_id, put_locations, put_part};
+use super::records::{Totals, VersionCodec, groups, put_id, put_kinds, put_locations, put_part};
 use super::wire::put_bytes;
 use super::{SnapshotMark, WrittenSnapshot, file_name, parse_file_name};
 use crate::error::{Error, Result};
 use crate::fs::{FileSystem, make_dir};
+use crate::index::kinds::Kinds;
 use crate::index::{Indexes, SeriesPart, SharedSeries, VersionCursor};
 use crate::journal::BlockLocation;
 use crate::merkle::LOWEST;
@@ -175,6 +176,7 @@ impl Writing<'_> {
         self.versions()?;
         self.ids()?;
         self.blocks()?;
+        self.kinds()?;
         self.nodes()?;
         self.series()?;
         for bytes in mark.extra.chunks(self.steps.frame) {
@@ -259,6 +261,31 @@ impl Writing<'_> {
             self.totals.blocks += locations.len() as u64;
             self.frames
                 .records(FrameKind::Blocks, |out| put_locations(&locations, out))?;
+        }
+        Ok(())
+    }
+
+    /// What kinds of operations are among the blocks of each group. The last one may have
+    /// those of later blocks, too: whoever looks for some looks at the blocks.
+    fn kinds(&mut self) -> Result<()> {
+        let count = groups(self.seq);
+        let mut kinds: Vec<Kinds> = Vec::new();
+        let mut next = 0;
+        while next < count {
+            self.check_stop()?;
+            kinds.clear();
+            let step = next..count.min(next + u64::from(self.steps.entries));
+            let blocks = self.indexes.blocks.read();
+            let group = |number: u64| blocks.kinds(usize::try_from(number).ok()?);
+            kinds.extend(step.map_while(group));
+            drop(blocks);
+            if kinds.is_empty() {
+                return Err(Error::Closed);
+            }
+            next += kinds.len() as u64;
+            self.totals.kinds += kinds.len() as u64;
+            self.frames
+                .records(FrameKind::Kinds, |out| put_kinds(&kinds, out))?;
         }
         Ok(())
     }

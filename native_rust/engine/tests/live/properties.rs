@@ -135,6 +135,53 @@ fn history(seed: u64) -> usize {
     events
 }
 
+/// Whoever catches up passes over long runs of what its filter does not take.
+#[test]
+fn what_is_rare_is_told_between_long_runs() {
+    let mut events = 0;
+    for seed in super::oracles_seeds(4) {
+        let mut dice = Dice::new(seed, 2);
+        let fs = SimFs::new();
+        let live = Live::default();
+        let db = open(&fs, &Limits::default());
+        for _ in 0..8 {
+            let (one, many) = (dice.once_in(3), 100 + dice.below(500) as i64);
+            let run = (0..many).flat_map(|n| {
+                let (id, text) = (
+                    format!("run/{}", n % 3),
+                    br#"{"type":"Feature","id":"run","geometry":null,"properties":null}"#,
+                );
+                match one {
+                    true => db.prepare_features(text).unwrap().operations,
+                    false => {
+                        db.prepare_columns(&id, vec![n], vec![1.0], None)
+                            .unwrap()
+                            .operations
+                    }
+                }
+            });
+            db.write(run.collect()).unwrap();
+            (0..1 + dice.below(8)).for_each(|_| write(&db, &mut dice));
+        }
+        settle(&db);
+        let mut plain = Plain::default();
+        plain.read(&db);
+        let last = plain.entries.len() as u64;
+        for _ in 0..40 {
+            let words = Words::random(&mut dice);
+            let since = Some(dice.below(last / 2));
+            let follower = Follower::new(&live, &db, words, since, 1_000).unwrap();
+            follower.catch_up(last);
+            events += follower.check(&plain, Some(last));
+            follower.subscription.end();
+        }
+        db.close();
+        live.close();
+    }
+    assert!(events > 1_000, "{events}");
+    compared("events between long runs", events);
+}
+
 #[test]
 fn each_subscriber_is_told_what_brute_force_finds() {
     let mut events = 0;

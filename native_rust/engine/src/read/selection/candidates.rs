@@ -1,10 +1,11 @@
 //! The blocks that a filter may take, found by the indexes where it names a feature or
-//! series, and one after the other where it does not.
+//! series, or a kind of operation, and one after the other where it does not.
 
 use super::filter::{BlockFilter, SeriesNames};
 use super::nearest::Nearest;
 use crate::budget::Budget;
 use crate::error::{Entity, Error, Result};
+use crate::index::kinds::{GROUP, Kinds};
 use crate::index::{InOrder, NamedSeries, Order};
 use crate::read::moments::last_by;
 use crate::state::State;
@@ -14,6 +15,9 @@ use crate::state::blocks::{block_at, read_block};
 const MANY: usize = 4_096;
 /// Versions read under one hold of the lock.
 const STEP: usize = 1_024;
+/// Runs of blocks that are counted at most, to see whether they have fewer blocks than there
+/// are series with a prefix.
+const FEW: usize = 16;
 /// All of time: no stored timestamp is that late.
 const ALWAYS: (i64, i64) = (i64::MIN, i64::MAX);
 
@@ -24,12 +28,19 @@ const ALWAYS: (i64, i64) = (i64::MIN, i64::MAX);
 /// its chunks, some thousand blocks at a time: O(chunks), and O(runs) of those chunks that
 /// have such blocks. Those of several series cost a look at each of them. Everything else
 /// is every block.
+///
+/// Of all of these, runs of blocks are passed over among which there are none of the kinds
+/// that the filter takes: O(log n) a run, however many they are.
 #[derive(Debug)]
 pub(crate) struct Candidates<'q> {
     state: &'q State,
     budget: &'q Budget,
     order: Order,
     source: Source<'q>,
+    /// The kinds of operations that the filter takes.
+    kinds: Kinds,
+    /// The last run of blocks among which such were.
+    run: (u64, u64),
     /// What is left, nothing where the first is above the last.
     left: (u64, u64),
     /// Gathered, the next at the end.
@@ -92,45 +103,131 @@ impl<'q> Candidates<'q> {
             }
             _ => Source::Every,
         };
-        Ok(Self {
+        let mut candidates = Self {
             state,
             budget,
             order,
             source,
+            kinds: filter.kinds(),
+            run: (0, 0),
             left: (first, last),
             next: Vec::new(),
             more: true,
-        })
+        };
+        if let Source::Prefix(prefix) = candidates.source
+            && candidates.are_fewer_than_series(prefix)?
+        {
+            candidates.source = Source::Every;
+        }
+        Ok(candidates)
     }
 
     /// The next one, if there is one.
     ///
     /// # Errors
-    /// Those of the budget.
+    /// Those of the budget; [`Error::Closed`].
     pub(crate) fn next(&mut self) -> Result<Option<u64>> {
-        self.budget.step()?;
-        let (first, last) = self.left;
-        if first > last {
-            return Ok(None);
-        }
-        let seq = match (&self.source, self.order) {
-            (Source::Every, Order::Ascending) => first,
-            (Source::Every, Order::Descending) => last,
-            _ => {
-                if self.next.is_empty() && self.more {
-                    self.gather()?;
-                }
-                match self.next.pop() {
+        let seq = loop {
+            self.budget.step()?;
+            self.pass_over();
+            let (first, last) = self.left;
+            if first > last {
+                break None;
+            }
+            let seq = match (&self.source, self.order) {
+                (Source::Every, Order::Ascending) => first,
+                (Source::Every, Order::Descending) => last,
+                _ => match self.gathered()? {
                     Some(seq) => seq,
-                    None => return Ok(None),
-                }
+                    None => break None,
+                },
+            };
+            let (begin, end) = self.run;
+            let may_be = (begin..=end).contains(&seq);
+            self.left = match (self.order, may_be) {
+                (Order::Ascending, true) => (seq + 1, last),
+                (Order::Descending, true) => (first, seq - 1),
+                (Order::Ascending, false) => (seq, last),
+                (Order::Descending, false) => (first, seq),
+            };
+            if may_be {
+                break Some(seq);
             }
         };
-        self.left = match self.order {
-            Order::Ascending => (seq + 1, last),
-            Order::Descending => (first, seq - 1),
+        if seq.is_none() {
+            // Closed on the way, the indexes were empty.
+            self.state.check_open()?;
+        }
+        Ok(seq)
+    }
+
+    /// Leave out what comes next and is of other kinds.
+    fn pass_over(&mut self) {
+        let (first, last) = self.left;
+        let (begin, end) = self.run;
+        let next = match self.order {
+            Order::Ascending => first,
+            Order::Descending => last,
         };
-        Ok(Some(seq))
+        if first > last || (begin..=end).contains(&next) {
+            return;
+        }
+        if self.kinds == Kinds::ALL {
+            self.run = self.left;
+            return;
+        }
+        let blocks = self.state.indexes.blocks.read();
+        self.left = match blocks.nearest(self.kinds, next, self.order) {
+            Some(run) => {
+                self.run = run;
+                match self.order {
+                    Order::Ascending => (first.max(run.0), last),
+                    Order::Descending => (first, last.min(run.1)),
+                }
+            }
+            None => (1, 0),
+        };
+    }
+
+    /// Whether there are fewer blocks in the runs that are left than series with a prefix.
+    fn are_fewer_than_series(&self, prefix: &str) -> Result<bool> {
+        let Some(runs) = self.count_runs() else {
+            return Ok(false);
+        };
+        let series = &self.state.indexes.series;
+        let mut found = InOrder::after(series, prefix, None, self.budget);
+        for _ in 0..runs * GROUP {
+            if found.next()?.is_none() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// How many runs are left among whose blocks there are some of the kinds; nothing if
+    /// there are more than a few.
+    fn count_runs(&self) -> Option<usize> {
+        let (mut next, last) = self.left;
+        let blocks = self.state.indexes.blocks.read();
+        for runs in 0..=FEW {
+            let run = blocks.nearest(self.kinds, next, Order::Ascending);
+            match run.filter(|(begin, _)| *begin <= last) {
+                Some((_, end)) => next = end + 1,
+                None => return Some(runs),
+            }
+        }
+        None
+    }
+
+    /// The next of what the indexes name, which is among what is left.
+    fn gathered(&mut self) -> Result<Option<u64>> {
+        let (first, last) = self.left;
+        let passed = |seq: &mut u64| !(first..=last).contains(seq);
+        while self.next.pop_if(passed).is_some() {}
+        if self.next.is_empty() && self.more {
+            self.gather()?;
+        }
+        Ok(self.next.last().copied())
     }
 
     fn gather(&mut self) -> Result<()> {

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::block::{Action, Block, OpKind};
 use crate::error::{Entity, Error, InvalidCode, Result};
+use crate::index::kinds::Kinds;
 use crate::state::State;
 use crate::state::blocks::damaged;
 use crate::types::{
@@ -145,6 +146,20 @@ impl BlockFilter {
             && actor.is_none_or(|actor| block.actor == Some(actor))
             && self.is_about(block).map_err(broken)?
             && self.has_provenance(block).map_err(broken)?)
+    }
+
+    /// The kinds of operations that are among the blocks it takes.
+    pub(super) fn kinds(&self) -> Kinds {
+        let op = self.op.map_or(Kinds::ALL, Kinds::of);
+        let other = self.not_op.map_or(Kinds::ALL, |op| Kinds::of(op).others());
+        let mut kinds = op.and(other);
+        if self.feature.is_some() {
+            kinds = kinds.and(Kinds::OF_FEATURES);
+        }
+        if self.series.is_some() {
+            kinds = kinds.and(Kinds::OF_SERIES);
+        }
+        kinds
     }
 
     fn has_provenance(&self, block: &Block<'_>) -> Result<bool, DecodeError> {

@@ -200,7 +200,7 @@ fn sequences(list: Json<'_>) -> Result<Vec<u64>> {
 
 /// The blocks that are meant, of those up to `last`. A list and a transaction read nothing,
 /// nor does a range; a filter reads the blocks of its feature or series or, without one, all
-/// blocks of its range and times.
+/// blocks of its range and times that are near one of its kind of operation.
 ///
 /// # Errors
 /// [`Error::NotFound`] for a block that is not there; [`Error::TooLarge`]; those of the
