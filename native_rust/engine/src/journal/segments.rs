@@ -84,6 +84,7 @@ impl Segments {
     /// [`Error::Io`]; [`Error::Corrupt`] where a footer is damaged; [`Error::Closed`]; those
     /// of the budget.
     pub(crate) fn find_hash(&self, hash: &Hash, budget: &Budget) -> Result<Option<u64>> {
+        budget.check()?;
         let mut found = None;
         let mut unsettled = Vec::new();
         for number in (0..self.len()).rev() {
