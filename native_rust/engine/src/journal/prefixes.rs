@@ -69,7 +69,7 @@ impl fmt::Debug for Prefixes {
 
 /// A key as a fraction of all, times the number of groups, with 16 bits behind the point.
 fn spread(key: u64, groups: usize) -> u64 {
-    (u128::from(key) * groups as u128 >> 48) as u64
+    ((u128::from(key) * groups as u128) >> 48) as u64
 }
 
 fn group(spread: u64) -> usize {
