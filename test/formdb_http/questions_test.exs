@@ -41,44 +41,58 @@ defmodule FormdbHttp.QuestionsTest do
     assert micros < 3_000_000
   end
 
-  # What lies far back is not gone to on a thread that must not be kept.
-  describe "a normal scheduler leaves to a dirty one" do
-    test "a range behind a million later points", %{db: db} do
-      for n <- 0..2, do: {:ok, _} = FormdbHttp.put_point(db, "s", n, n / 1)
+  # Three points of a series, and the question for the two last of them, as of before a million
+  # and more came after them.
+  defp early(db) do
+    for n <- 0..2, do: {:ok, _} = FormdbHttp.put_point(db, "s", n, n / 1)
 
-      for part <- 1..3 do
-        first = part * 500_000
-        times = for n <- first..(first + 499_999), into: <<>>, do: <<n::little-64>>
-        values = for n <- 1..500_000, into: <<>>, do: <<n / 1::little-float-64>>
-        {:ok, _} = FormdbHttp.put_columns(db, "s", times, values)
-      end
-
-      range = %{
-        series: "s",
-        start: 0,
-        value: [],
-        end: 10_000_000,
-        order: :desc,
-        limit: 2,
-        cursor: nil,
-        as_of: 3,
-        transaction: nil,
-        tz: nil
-      }
-
-      catalog = Catalog.handle()
-
-      for ask <- [&Native.range_json/3, &Native.range_points/3] do
-        assert ask.(catalog, db, range) == :long
-        assert {:ok, {_points, _seq, _next}} = ask.(catalog, db, %{range | as_of: nil})
-      end
-
-      assert {:ok, %{points: [{2, 2.0}, {1, 1.0}], next: next}} =
-               FormdbHttp.range(db, "s", 0, 10_000_000, as_of: 3, order: :desc, limit: 2)
-
-      assert {:ok, %{points: [{0, +0.0}], next: nil}} =
-               FormdbHttp.range(db, "s", 0, 10_000_000, order: :desc, limit: 2, cursor: next)
+    for part <- 1..3 do
+      first = part * 500_000
+      times = for n <- first..(first + 499_999), into: <<>>, do: <<n::little-64>>
+      values = for n <- 1..500_000, into: <<>>, do: <<n / 1::little-float-64>>
+      {:ok, _} = FormdbHttp.put_columns(db, "s", times, values)
     end
+
+    %{
+      series: "s",
+      start: 0,
+      value: [],
+      end: 10_000_000,
+      order: :desc,
+      limit: 2,
+      cursor: nil,
+      as_of: 3,
+      transaction: nil,
+      tz: nil
+    }
+  end
+
+  # However many points came after it, it is a few steps away, once somebody has gone there.
+  test "a range before a million later points is found in memory", %{db: db} do
+    range = early(db)
+
+    assert {:ok, %{points: [{2, 2.0}, {1, 1.0}], next: next}} =
+             FormdbHttp.range(db, "s", 0, 10_000_000, as_of: 3, order: :desc, limit: 2)
+
+    assert {:ok, %{points: [{0, +0.0}], next: nil}} =
+             FormdbHttp.range(db, "s", 0, 10_000_000, order: :desc, limit: 2, cursor: next)
+
+    for ask <- [&Native.range_json/3, &Native.range_points/3] do
+      assert {:ok, {_points, _seq, _next}} = ask.(Catalog.handle(), db, range)
+    end
+  end
+
+  # It lies between the least and the greatest, so each has to be looked at.
+  test "a normal scheduler leaves to a dirty one a value that none of a million points has", %{
+    db: db
+  } do
+    range = %{early(db) | as_of: nil, value: ["eq:1000.5"]}
+
+    for ask <- [&Native.range_json/3, &Native.range_points/3],
+        do: assert(ask.(Catalog.handle(), db, range) == :long)
+
+    assert {:ok, %{points: [], next: nil}} =
+             FormdbHttp.range(db, "s", 0, 10_000_000, value: ["eq:1000.5"])
   end
 
   # However many came after it, a version is a few steps away.
