@@ -94,10 +94,19 @@ defmodule Bench.Server do
     type = opts |> Keyword.get(:type, "application/json") |> String.to_charlist()
     request = if body, do: {url, fields, type, body}, else: {url, fields}
 
-    {:ok, {{_, status, _}, _fields, answer}} =
-      :httpc.request(method, request, [timeout: @patience], body_format: :binary)
-
+    {:ok, {{_, status, _}, _fields, answer}} = request(method, request)
     {status, answer}
+  end
+
+  # A connection that was kept may have been closed by its server, for having been idle: what only
+  # asks asks again.
+  defp request(method, request) do
+    ask = fn -> :httpc.request(method, request, [timeout: @patience], body_format: :binary) end
+
+    case ask.() do
+      {:error, :socket_closed_remotely} when method == :get -> ask.()
+      answer -> answer
+    end
   end
 
   @doc "What a process uses, in bytes of memory and in microseconds of the processors' time so far."
