@@ -38,6 +38,16 @@ defmodule FormdbHttpCli.Command do
   @spec refuse(String.t()) :: no_return()
   def refuse(sentence), do: raise(Refusal, message: sentence)
 
+  @doc """
+  Has `check` look at each of what was found in a folder, at the others too where one does not hold;
+  refuses with the sentence `none` where nothing was found.
+  """
+  @spec check_all([Path.t()], String.t(), (Path.t() -> boolean())) :: :ok | :failed
+  def check_all([], none, _check), do: refuse(none)
+
+  def check_all(found, _none, check),
+    do: if(Enum.all?(Enum.map(found, check)), do: :ok, else: :failed)
+
   @doc "The settings; a sentence for whoever called it where they are wrong."
   @spec config() :: Config.t()
   def config do

@@ -41,13 +41,9 @@ defmodule FormdbHttpCli.Verify do
   end
 
   defp verify_all(dir) do
-    case Inspection.databases(dir) do
-      [] ->
-        Command.refuse("there is no database in #{dir}; #{@usage}")
-
-      databases ->
-        if Enum.all?(Enum.map(databases, &verify/1)), do: :ok, else: :failed
-    end
+    dir
+    |> Inspection.databases()
+    |> Command.check_all("there is no database in #{dir}; #{@usage}", &verify/1)
   end
 
   defp verify(dir) do

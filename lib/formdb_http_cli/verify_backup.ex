@@ -32,12 +32,8 @@ defmodule FormdbHttpCli.VerifyBackup do
     end
   end
 
-  defp verify_all(dir) do
-    case backups(dir) do
-      [] -> Command.refuse("there is no backup in #{dir}; #{@usage}")
-      found -> if Enum.all?(Enum.map(found, &verify/1)), do: :ok, else: :failed
-    end
-  end
+  defp verify_all(dir),
+    do: Command.check_all(backups(dir), "there is no backup in #{dir}; #{@usage}", &verify/1)
 
   defp backups(dir) do
     if File.exists?(Path.join(dir, "MANIFEST.json")) do
