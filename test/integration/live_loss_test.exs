@@ -9,6 +9,8 @@ defmodule FormdbHttp.LiveLossTest do
 
   use ExUnit.Case
 
+  import FormdbHttp.Waiting
+
   alias FormdbHttp.LiveWorld
 
   @deliveries "FORMDB_LIVE_DELIVERIES" |> System.get_env("20000") |> String.to_integer()
@@ -46,8 +48,12 @@ defmodule FormdbHttp.LiveLossTest do
   defp other_text([one | rest]), do: [one <> "1" | rest]
 
   defp live(folder, kills) do
+    before = told(folder)
     world = LiveWorld.start(folder, "run")
-    Process.sleep(2_000 + :rand.uniform(2_000))
+    # On a machine with much to do it takes long to start: a kill before it tells anybody
+    # anything would say nothing.
+    wait_until(fn -> told(folder) > before end, 60_000)
+    Process.sleep(:rand.uniform(2_000))
     assert {137, ""} = LiveWorld.kill(world)
 
     if kills + 1 < @kills or told(folder) < @deliveries,
