@@ -70,8 +70,8 @@ const plan = {
   users: wholes('USERS', '100', '20')[0],
   listeners: wholes('LISTENERS', '10', '5', 0)[0],
   ramp: seconds('RAMP', '5m', '3s'),
-  hold: seconds('HOLD', '2m', '6s'),
-  rates: wholes('RATES', '500,1000,1500,2000,2500,3000,4000', '250,500'),
+  hold: seconds('HOLD', '2m', '4s'),
+  rates: wholes('RATES', '500,1000,1500,2000,2500,3000,4000', '500'),
   rise: seconds('RISE', '2s', '1s'),
   step: seconds('STEP', '10s', '3s'),
 };

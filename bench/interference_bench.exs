@@ -5,14 +5,14 @@
 # Works in a database of FEATURES (a million) features, and another of as many, with small
 # segments, and no answers kept.
 
-System.put_env(%{
+settings = %{
   "FORMDB_PORT" => "0",
   "FORMDB_HOST" => "127.0.0.1",
   "FORMDB_QUERY_CACHE_ENTRIES" => "0",
   # So that segments end, and snapshots are taken, within seconds.
   "FORMDB_SEGMENT_BYTES" => "#{16 * 1_048_576}",
   "FORMDB_SNAPSHOT_BYTES" => "#{32 * 1_048_576}"
-})
+}
 
 Code.require_file("support/bench.exs", __DIR__)
 for file <- ~w(readers company tell), do: Code.require_file("interference/#{file}.exs", __DIR__)
@@ -23,11 +23,9 @@ defmodule Bench.Interference do
   alias Bench.Measure
   alias FormdbHttp.JSON
 
-  def run(features) do
-    # With the settings above, and HTTP.
-    _ = Application.stop(:formdb_http)
+  def run(features, settings) do
     Application.put_env(:formdb_http, :serve, true)
-    Bench.start()
+    Bench.start(settings)
     world = Features.world(:points, features)
 
     Bench.with_database(fn name ->
@@ -98,4 +96,4 @@ features =
     [features] -> String.to_integer(features)
   end
 
-Bench.Interference.run(features)
+Bench.Interference.run(features, settings)

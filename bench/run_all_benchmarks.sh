@@ -3,7 +3,7 @@
 #
 #   bench/run_all_benchmarks.sh [--quick] [--runs N] [--peers] [--growth] [--only NAME]...
 #
-#   --quick       less work and shorter rounds: 4 minutes in all, once built
+#   --quick       less work and shorter rounds: 3 minutes in all, once built
 #   --peers       in place of these, the same questions to this system and to others, which
 #                 are installed: at most 50 minutes, some 6 if quick (bench/peers/README.md)
 #   --growth      in place of these, how costs grow with data, and what heavy work does to readers:

@@ -35,8 +35,11 @@ defmodule Bench.Sockets do
   @databases "/api/v1/databases"
   @db @databases <> "/stress"
   @few 1_000
-  @many if Bench.quick?(), do: 2_000, else: 10_000
+  # Sockets, and events a second; a quick run has the first alone.
+  @followed Bench.scaled([{@few, 10}, {10_000, 1}], [{@few, 10}])
   @stalled 100
+  # Milliseconds until what opening and closing leave behind is gone.
+  @settled Bench.scaled(1_000, 500)
   # Of the machine, at 1,000 sockets and 10 events a second.
   @p99_us 50_000
   @deliveries 200_000
@@ -47,7 +50,7 @@ defmodule Bench.Sockets do
     Report.open("websocket_stress")
 
     # New ones for each number of sockets: memory that those before have left would be taken for theirs.
-    for {sockets, rate} <- [{@few, 10}, {@many, 1}],
+    for {sockets, rate} <- @followed,
         do: with_servers(&followed(&1, sockets, rate))
 
     with_servers(fn bench ->
@@ -233,7 +236,7 @@ defmodule Bench.Sockets do
         before = Server.used(to)
         micros = open(load, to, sockets)
         # What opening them left behind has been collected by then.
-        Process.sleep(1_000)
+        Process.sleep(@settled)
         keep.(key, :opened, sockets * 1.0e6 / micros)
         # Later on they find the memory that those before have left.
         if round == 1, do: keep.(key, :memory, (Server.used(to).memory - before.memory) / sockets)
@@ -251,7 +254,7 @@ defmodule Bench.Sockets do
       end)
 
       # Until it has noticed that they are gone.
-      Process.sleep(1_000)
+      Process.sleep(@settled)
     end
 
     report(bench, sockets, rate)
@@ -362,7 +365,7 @@ defmodule Bench.Sockets do
     )
 
     Report.measure(
-      for sockets <- [0, @few, @many] do
+      for sockets <- [0 | Enum.map(@followed, &elem(&1, 0))] do
         {"#{sockets} sockets", fn -> with_load(&written(bench, &1, sockets, follow_some)) end, []}
       end
     )

@@ -15,16 +15,17 @@ defmodule Bench do
   """
 
   @doc """
-  Starts the databases on a folder of their own, which is removed at the end, unless
-  `FORMDB_DATA_DIR` names one. It is made in this project's `tmp/`, since the system's may
-  be in memory, where nothing is durable.
+  Starts the databases with these settings, as variables of the environment, and on a folder of
+  their own, which is removed at the end, unless `FORMDB_DATA_DIR` names one. It is made in this
+  project's `tmp/`, since the system's may be in memory, where nothing is durable.
   """
-  def start do
+  def start(settings \\ []) do
     Logger.configure(level: :warning)
+    # `mix run` has started the application without these settings.
+    _ = Application.stop(:formdb_http)
+    System.put_env(settings)
 
     unless System.get_env("FORMDB_DATA_DIR") do
-      # `mix run` has started the application on the folder that is used without a setting.
-      _ = Application.stop(:formdb_http)
       folder = Path.join(["tmp", "bench-#{System.pid()}"]) |> Path.expand()
       File.mkdir_p!(folder)
       System.put_env("FORMDB_DATA_DIR", folder)
