@@ -241,10 +241,11 @@ export function listen({ name }) {
   const say = (...message) => socket.send(JSON.stringify(message));
   let last = null;
   let wrong = null;
+  let beating;
   const note = (what) => { wrong = wrong || what; };
   socket.onopen = () => {
     say('1', '1', topic, 'phx_join', {});
-    setInterval(() => say(null, 'h', 'phoenix', 'heartbeat', {}), 25000);
+    beating = setInterval(() => say(null, 'h', 'phoenix', 'heartbeat', {}), 25000);
     setTimeout(() => socket.close(), listening * 1000);
   };
   // Of an event the first two numbers are enough, which is less work than all of it.
@@ -265,6 +266,7 @@ export function listen({ name }) {
   let done = false;
   setTimeout(() => { done = true; }, listening * 1000);
   socket.onclose = () => {
+    clearInterval(beating);
     if (!done) note('the socket was closed');
     if (last === null) note('it was never joined');
     check(wrong, { 'listening: every event after the one before': (fault) => fault === null });
