@@ -1,11 +1,11 @@
 defmodule FormdbHttp.MixProject do
   use Mix.Project
 
-  # OTP 25 does not compile jose 1.11.11 and 1.11.12, which name a type that came with 26.
-  # There `mix deps.get` takes an earlier one, and writes that to mix.lock.
-  @jose if String.to_integer(System.otp_release()) < 26,
-          do: "~> 1.11 and < 1.11.11",
-          else: "~> 1.11"
+  # OTP 25 does not compile what names a type that came with 26: jose from 1.11.11 on, prometheus from
+  # 5.1 on. There `mix deps.get` takes earlier ones, and writes those to mix.lock.
+  @otp_25 String.to_integer(System.otp_release()) < 26
+  @jose if @otp_25, do: "~> 1.11 and < 1.11.11", else: "~> 1.11"
+  @prometheus if @otp_25, do: "~> 4.9 or ~> 5.0.0", else: "~> 4.9 or ~> 5.0 or ~> 6.0"
 
   # The Erlang libraries this project is built on, as Hex declares them. Ranch 2.1 takes Cowboy from
   # Hex to be 2.13 or newer; Debian's may be older (bin/mend_cowboy.exs). FormdbHttpWeb.VmMetrics
@@ -14,7 +14,7 @@ defmodule FormdbHttp.MixProject do
     cowboy: "~> 2.8",
     cowlib: "~> 2.9",
     jose: @jose,
-    prometheus: "~> 4.9 or ~> 5.0 or ~> 6.0",
+    prometheus: @prometheus,
     ranch: "~> 2.1"
   ]
 
