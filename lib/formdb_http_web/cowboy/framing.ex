@@ -11,6 +11,7 @@ defmodule FormdbHttpWeb.Cowboy.Framing do
   import FormdbHttpWeb.Problem, only: [refuse: 2, show: 1]
 
   alias FormdbHttpWeb.Cowboy.Limits
+  alias FormdbHttpWeb.ShortText
 
   @doc "Refuses what could be understood in more than one way, and what is too long."
   def check(req) do
@@ -150,7 +151,7 @@ defmodule FormdbHttpWeb.Cowboy.Framing do
 
   # RFC 9110, 8.6: digits and nothing else.
   defp check_length(%{"content-length" => text}) do
-    if text =~ ~r/\A[0-9]+\z/,
+    if ShortText.digits?(text, byte_size(text)),
       do: :ok,
       else: refuse(:malformed_request, "Content-Length is #{show(text)}; expected digits alone")
   end

@@ -94,7 +94,9 @@ defmodule FormdbHttpWeb.Types do
   end
 
   def parse(:as_of, name, text, texts, values) do
-    if text =~ ~r/\A-?[0-9]+\z/,
+    digits = with "-" <> digits <- text, do: digits
+
+    if ShortText.digits?(digits, byte_size(digits)),
       do: parse(:count, name, text, texts, values),
       else: {:ok, text}
   end
