@@ -10,6 +10,9 @@ defmodule FormdbHttpWeb.Cowboy.Listener do
   @acceptors 10
   @shutdown_ms 1_000
   @handshake_ms 5_000
+  # Messages with bytes that come before it is looked whether they are wanted: half a megabyte of a
+  # long body (see StreamHandler).
+  @unasked 32
   # Cowboy counts what has come of a line that has not ended, its end included, and does
   # not count where it comes in one piece: Framing does, exactly.
   @line_end 2
@@ -102,6 +105,7 @@ defmodule FormdbHttpWeb.Cowboy.Listener do
       },
       connections: counts,
       logger: HalfClose,
+      active_n: @unasked,
       request_timeout: Limits.keep_alive_ms(),
       idle_timeout: patience,
       inactivity_timeout: max(300_000, patience),

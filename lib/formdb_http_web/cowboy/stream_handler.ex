@@ -15,6 +15,11 @@ defmodule FormdbHttpWeb.Cowboy.StreamHandler do
   alias FormdbHttpWeb.Cowboy.{Direct, HalfClose, InFlight, Limits, Pipelining, Streaming}
   alias FormdbHttpWeb.{AnswerMemory, Problem, RequestId, RequestMetrics, Router, SecurityFields}
 
+  # A body longer than this is long, and so much of it is taken at a time. Usually that is 1,460 bytes,
+  # each a message to the connection's process; one whose requests are short needs no more. Cowboy
+  # lets as many come as Listener says before it looks whether anybody wants them.
+  @long_body_bytes 16_384
+
   # That a body which was announced did not come with its head, nor soon after it.
   @no_body_yet {__MODULE__, :no_body_yet}
   @soon_ms 20
@@ -70,12 +75,21 @@ defmodule FormdbHttpWeb.Cowboy.StreamHandler do
   end
 
   defp spawn_process(id, req, opts, state) do
+    expect_body(req)
     {opts, turn} = Pipelining.turn(opts, HalfClose.latest())
     {commands, cowboy} = :cowboy_stream_h.init(id, req, opts)
     {:spawn, process, _shutdown} = List.keyfind(commands, :spawn, 0)
     HalfClose.begin(id, process, req.has_body, opts.env.half_close_ms)
     {commands ++ turn, %{state | cowboy: cowboy, waits: nil}}
   end
+
+  # Of a length that nobody knows, too: atoms are greater than numbers.
+  defp expect_body(%{has_body: true, body_length: length}) when length > @long_body_bytes do
+    {_closed, socket} = Streaming.connection()
+    :inet.setopts(socket, buffer: @long_body_bytes)
+  end
+
+  defp expect_body(_req), do: :ok
 
   defp ends_well?(%{"connection" => text}) do
     :cow_http_hd.parse_connection(text)
