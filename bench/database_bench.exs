@@ -20,6 +20,7 @@ defmodule Bench.Database do
   def run do
     Report.open("database")
     single_writes()
+    many_databases()
     bulk_load()
     Report.close()
   end
@@ -100,6 +101,59 @@ defmodule Bench.Database do
     ~s({"type":"Feature","id":"#{id}","geometry":{"type":"Point","coordinates":[#{lon},#{lat}]},) <>
       ~s("properties":{"mag":4.2,"place":"10 km W of somewhere","status":"reviewed"}})
   end
+
+  ## The same, of callers who share the processors and the disk with others
+
+  @many Bench.scaled([{4, 16}, {4, 64}, {4, 256}, {16, 16}, {16, 64}, {16, 256}], [{4, 64}])
+
+  defp many_databases do
+    Report.section("durable single writes of features, to several databases at once",
+      checked: "a block for every write"
+    )
+
+    shares = :ets.new(:shares, [:duplicate_bag])
+
+    Report.measure(
+      for {databases, callers} = row <- @many do
+        written = fn ->
+          {rate, counts} = written_to(databases, callers)
+          :ets.insert(shares, {row, Enum.min(counts) / Enum.max(counts)})
+          rate
+        end
+
+        {"#{databases} databases, #{callers} callers in all", written, []}
+      end
+    )
+
+    for {databases, callers} = row <- @many do
+      values = for {_row, share} <- :ets.lookup(shares, row), do: share
+      name = "slowest of #{databases} databases, #{callers} callers"
+      Report.figure(name, values, unit: "of the fastest")
+    end
+  end
+
+  # Writes a second of all, and how many each database has taken.
+  defp written_to(databases, callers) do
+    with_databases(databases, [], fn names ->
+      names = List.to_tuple(names)
+      put = fn caller, n -> put_feature(elem(names, rem(caller, databases)), caller, n) end
+      rate = Measure.throughput(callers, Bench.span(2_000), put)
+
+      counts =
+        for name <- Tuple.to_list(names) do
+          {:ok, %{seq: seq, features: features}} = FormdbHttp.database(name)
+          Measure.check!(seq > 0 and seq == features, "all writes")
+          seq
+        end
+
+      {rate, counts}
+    end)
+  end
+
+  defp with_databases(0, names, fun), do: fun.(names)
+
+  defp with_databases(count, names, fun),
+    do: Bench.with_database(&with_databases(count - 1, [&1 | names], fun))
 
   ## Bulk load
 
