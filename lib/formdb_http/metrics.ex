@@ -25,6 +25,7 @@ defmodule FormdbHttp.Metrics do
     {:formdb_database_durable_seq, :gauge, [:durable_seq],
      "Sequence of the last block that is on disk."},
     {:formdb_database_features, :gauge, [:features], "Features there are now."},
+    {:formdb_database_versions, :gauge, [:versions], "Earlier versions of features."},
     {:formdb_database_series, :gauge, [:series], "Time series that have points or attributes."},
     {:formdb_database_points, :gauge, [:points], "Points there are now."},
     {:formdb_database_journal_bytes, :gauge, [:journal_bytes], "Size of the journal on disk."},
@@ -46,7 +47,7 @@ defmodule FormdbHttp.Metrics do
      "Transactions committed since the database was opened."},
     {:formdb_database_commit_groups_total, :counter, [:groups],
      "Groups of transactions written since the database was opened."},
-    {:formdb_database_index_bytes, :gauge, [:index_bytes],
+    {:formdb_database_index_bytes, :gauge, [:index_bytes, :total],
      "Memory that its indexes take, roughly."},
     {:formdb_database_opening_duration_seconds, :gauge, [:opening_ns],
      "Time that opening it took, with reading and checking its journal."},
@@ -89,6 +90,9 @@ defmodule FormdbHttp.Metrics do
     {:formdb_database_query_cache_invalidations_total, :counter, [:query_cache, :invalidations],
      "Answers found out of date, since a write had touched what they came from."}
   ]
+
+  # What the memory of indexes is shown by.
+  @index_parts [:features, :versions, :series, :points, :other]
 
   # Of the work that is bounded by how much of it is done at once.
   @admission [
@@ -166,6 +170,7 @@ defmodule FormdbHttp.Metrics do
     callback.(statuses(databases))
     open = open(databases)
     for figure <- @figures, do: callback.(family(figure, open))
+    callback.(index_parts(open))
     for figure <- @admission, do: callback.(admission(figure))
     webhooks(callback)
   end
@@ -228,6 +233,20 @@ defmodule FormdbHttp.Metrics do
         {:ok, info} <- [FormdbHttp.database(name)],
         {:ok, figures} <- [Native.database_figures(Catalog.handle(), name)],
         do: {[database: name], Map.merge(info, figures)}
+  end
+
+  defp index_parts(open) do
+    samples =
+      for {labels, %{index_bytes: bytes}} <- open,
+          part <- @index_parts,
+          do: {labels ++ [part: part], Map.fetch!(bytes, part)}
+
+    create_mf(
+      :formdb_database_index_part_bytes,
+      "Memory that its indexes take, roughly, by what takes it.",
+      :gauge,
+      samples
+    )
   end
 
   defp family({name, type, path, help}, open) do

@@ -332,9 +332,12 @@ defmodule FormdbHttp.Types do
     * `:seq` - how many blocks readers see, `:durable_seq` how many of them are on disk,
       `:root` the Merkle root over those
     * `:features`, `:series`, `:points` - how many there are; a series counts while it has
-      points or attributes
+      points or attributes. `:versions` - earlier versions of features
     * `:defaults` - what holds for requests that do not say otherwise, `:on_duplicate`
     * `:journal_bytes`, `:segments` - what the journal takes on disk
+    * `:index_bytes` - memory that the indexes take, an estimate: `:total`, and what of that are
+      `:features` with their newest versions, earlier `:versions`, `:series` without their points,
+      `:points`, and `:other`
     * `:queued`, `:groups`, `:transactions` - transactions that wait to be committed, and
       what was committed since it was opened
     * `:cached_bytes`, `:geometry_cache_bytes`, `:query_cache`, `:scrub` - figures of its caches and of reading
@@ -354,6 +357,8 @@ defmodule FormdbHttp.Types do
           required(:features) => non_neg_integer(),
           required(:series) => non_neg_integer(),
           required(:points) => non_neg_integer(),
+          required(:versions) => non_neg_integer(),
+          required(:index_bytes) => %{atom() => non_neg_integer()},
           required(:defaults) => %{on_duplicate: String.t()},
           required(:journal_bytes) => non_neg_integer(),
           required(:segments) => non_neg_integer(),

@@ -372,6 +372,7 @@ defmodule FormdbHttpWeb.MetricsTest do
             seq: figures.seq,
             durable_seq: figures.seq,
             features: 2,
+            versions: 1,
             series: 2,
             points: 3,
             journal_bytes: figures.journal_bytes,
@@ -395,7 +396,15 @@ defmodule FormdbHttpWeb.MetricsTest do
       end
 
       labels = %{"database" => name}
-      assert value(scraped, "formdb_database_index_bytes", labels) > 1_000
+      assert value(scraped, "formdb_database_index_bytes", labels) == figures.index_bytes.total
+      assert figures.index_bytes.total > 1_000
+
+      for {part, bytes} <- figures.index_bytes, part != :total do
+        labels = Map.put(labels, "part", to_string(part))
+        found = value(scraped, "formdb_database_index_part_bytes", labels)
+        assert {part, found} == {part, bytes * 1.0}
+      end
+
       assert value(scraped, "formdb_database_opening_duration_seconds", labels) > 0
       # Of the last snapshot, where there is none yet, nothing is said.
       assert scraped["formdb_database_snapshot_timestamp_seconds"].samples[labels] == nil

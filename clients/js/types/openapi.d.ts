@@ -1506,6 +1506,8 @@ export interface components {
             durable_seq: number;
             root: components["schemas"]["Hash"];
             features: number;
+            /** @description Earlier versions of features. */
+            versions: number;
             series: number;
             points: number;
             defaults: components["schemas"]["Defaults"];
@@ -1519,6 +1521,7 @@ export interface components {
             geometry_cache_bytes: number;
             /** @description Groups committed since it was opened. */
             groups: number;
+            index_bytes: components["schemas"]["IndexBytes"];
             journal_bytes: number;
             /** @description Why it takes no writes any more. */
             poisoned: string | null;
@@ -1529,6 +1532,15 @@ export interface components {
             segments: number;
             /** @description Committed since it was opened. */
             transactions: number;
+        };
+        /** @description Memory of the indexes by what takes it, an estimate. */
+        IndexBytes: {
+            features: number;
+            other: number;
+            points: number;
+            series: number;
+            total: number;
+            versions: number;
         };
         QueryCacheFigures: {
             bytes: number;

@@ -7,7 +7,8 @@ defmodule FormdbHttpWeb.DatabaseController do
   alias FormdbHttpWeb.{Answer, Authorization, Body, Members, Params, Paths, Places}
 
   # In this order in the answer; what the engine reports besides comes after them.
-  @first [:id, :status, :log, :seq, :durable_seq, :root, :features, :series, :points, :defaults]
+  @first [:id, :status, :log, :seq, :durable_seq, :root] ++
+           [:features, :versions, :series, :points, :defaults]
 
   def index(req, _params) do
     with {:ok, databases} <- FormdbHttp.databases() do

@@ -83,6 +83,10 @@ defmodule FormdbHttpWeb.Monitoring.Dashboard do
             {"formdb_database_index_bytes{#{@database}}", "{{database}}"},
             {"formdb_index_limit_bytes{#{@instance}}", "limit"}
           ]},
+         {"Indexes by what takes them", "bytes",
+          [
+            {"sum by (part) (formdb_database_index_part_bytes{#{@database}})", "{{part}}"}
+          ]},
          {"Work under way", "bytes",
           [
             {"formdb_work_bytes{#{@instance}}", "taken"},

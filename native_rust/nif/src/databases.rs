@@ -123,6 +123,8 @@ struct InfoMap {
     features: u64,
     series: u64,
     points: u64,
+    versions: u64,
+    index_bytes: IndexBytesMap,
     defaults: DefaultsMap,
     journal_bytes: u64,
     segments: u64,
@@ -136,6 +138,35 @@ struct InfoMap {
     poisoned: Option<String>,
     clock_offset_ms: i64,
     failed: Option<String>,
+}
+
+/// Bytes of the indexes by what takes them.
+#[derive(NifMap)]
+struct IndexBytesMap {
+    total: u64,
+    features: u64,
+    versions: u64,
+    series: u64,
+    points: u64,
+    other: u64,
+}
+
+impl IndexBytesMap {
+    /// The parts are of this moment, and `bytes` of the last commit: the total is never less
+    /// than its parts.
+    fn new(bytes: u64, index: IndexFigures) -> Self {
+        let parts = [index.features, index.versions, index.series, index.points];
+        let parts: u64 = parts.iter().map(|part| part.bytes).sum();
+        let other = bytes.saturating_sub(parts);
+        Self {
+            total: parts + other,
+            features: index.features.bytes,
+            versions: index.versions.bytes,
+            series: index.series.bytes,
+            points: index.points.bytes,
+            other,
+        }
+    }
 }
 
 /// `Defaults` as a map.
@@ -297,6 +328,8 @@ fn database_info<'a>(env: Env<'a>, catalog: CatalogRef, name: &str) -> Term<'a> 
             features: info.features,
             series: info.series,
             points: info.points,
+            versions: info.index.versions.count,
+            index_bytes: IndexBytesMap::new(info.index_bytes, info.index),
             defaults: DefaultsMap {
                 on_duplicate: info.defaults.on_duplicate.as_str().to_owned(),
             },
@@ -325,36 +358,12 @@ struct FiguresMap {
     queued_bytes: u64,
     oldest_ns: u64,
     open_transactions: u64,
-    index_bytes: u64,
-    index: IndexMap,
     opening_ns: u64,
     snapshots: u64,
     snapshot_failures: u64,
     snapshot_at_ns: Option<u64>,
     snapshot_ns: Option<u64>,
     snapshot_bytes: Option<u64>,
-}
-
-/// `IndexFigures` as a map.
-#[derive(NifMap)]
-struct IndexMap {
-    feature_bytes: u64,
-    versions: u64,
-    version_bytes: u64,
-    series_bytes: u64,
-    point_bytes: u64,
-}
-
-impl From<IndexFigures> for IndexMap {
-    fn from(index: IndexFigures) -> Self {
-        Self {
-            feature_bytes: index.features.bytes,
-            versions: index.versions.count,
-            version_bytes: index.versions.bytes,
-            series_bytes: index.series.bytes,
-            point_bytes: index.points.bytes,
-        }
-    }
 }
 
 /// `{[{bound, values}], values_beyond, sum}`.
@@ -381,8 +390,6 @@ impl From<Figures> for FiguresMap {
             queued_bytes: figures.queued_bytes,
             oldest_ns: figures.oldest.map_or(0, nanos),
             open_transactions: figures.open_transactions,
-            index_bytes: figures.index_bytes,
-            index: figures.index.into(),
             opening_ns: nanos(figures.opening),
             snapshots: figures.snapshots,
             snapshot_failures: figures.snapshot_failures,

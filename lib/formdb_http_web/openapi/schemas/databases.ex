@@ -46,6 +46,7 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Databases do
           {:durable_seq, count(0, description: "Those of them that are on disk.")},
           {:root, ref(:hash)},
           {:features, count()},
+          {:versions, count(0, description: "Earlier versions of features.")},
           {:series, count()},
           {:points, count()},
           {:defaults, ref(:defaults)},
@@ -57,6 +58,7 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Databases do
           {:geometry_cache_bytes,
            count(0, description: "Memory of geometries kept ready to be compared.")},
           {:groups, count(0, description: "Groups committed since it was opened.")},
+          {:index_bytes, ref(:index_bytes)},
           {:journal_bytes, count()},
           {:poisoned, nullable(text(), description: "Why it takes no writes any more.")},
           {:query_cache, ref(:query_cache_figures)},
@@ -65,6 +67,15 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Databases do
           {:segments, count()},
           {:transactions, count(0, description: "Committed since it was opened.")}
         ]),
+      index_bytes:
+        object(
+          for(
+            name <- [:features, :other, :points, :series, :total, :versions],
+            do: {name, count()}
+          ),
+          [],
+          description: "Memory of the indexes by what takes it, an estimate."
+        ),
       query_cache_figures:
         object(
           for name <-

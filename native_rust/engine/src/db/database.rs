@@ -15,6 +15,7 @@ use crate::commit::origins::check_origins;
 use crate::commit::queue::{Reply, Seat, WriteQueue};
 use crate::error::{Error, InvalidCode, Result};
 use crate::fs::{Descriptors, DiskSpace, FileSystem};
+use crate::index::IndexFigures;
 use crate::limits::Limits;
 use crate::mem::Memory;
 use crate::open::Recovered;
@@ -66,6 +67,10 @@ pub struct Info {
     pub journal_bytes: u64,
     /// Journal segments.
     pub segments: u64,
+    /// Bytes of memory that its indexes take, an estimate.
+    pub index_bytes: u64,
+    /// What of that features, versions, series and points take.
+    pub index: IndexFigures,
     /// Transactions waiting for the committer.
     pub queued: u64,
     /// Commit groups since it was opened.
@@ -264,7 +269,7 @@ impl Database {
         self.place.identity().log_hex()
     }
 
-    /// Figures of this moment.
+    /// Figures of this moment. A lock is held for moments only.
     ///
     /// # Errors
     /// [`Error::Closed`].
@@ -284,6 +289,8 @@ impl Database {
             defaults: state.indexes.defaults.read().at(head.tree_size),
             journal_bytes: head.journal_bytes,
             segments: state.segments.len() as u64,
+            index_bytes: count(&state.counters.index_bytes),
+            index: state.indexes.figures(),
             queued: self.queue.waiting().0 as u64,
             groups: count(&state.counters.groups),
             transactions: count(&state.counters.transactions),

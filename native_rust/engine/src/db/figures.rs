@@ -1,11 +1,9 @@
 //! What is measured of an open database, for whoever watches it.
 
-use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use super::database::Database;
 use crate::error::Result;
-use crate::index::IndexFigures;
 use crate::measure::HistogramFigures;
 
 /// What is measured of an open database, since it was opened.
@@ -25,10 +23,6 @@ pub struct Figures {
     pub oldest: Option<Duration>,
     /// Transactions that are open.
     pub open_transactions: u64,
-    /// Bytes that the indexes take.
-    pub index_bytes: u64,
-    /// What of that features, versions, series and points take.
-    pub index: IndexFigures,
     /// How long opening took.
     pub opening: Duration,
     /// Snapshots taken.
@@ -68,8 +62,6 @@ impl Database {
             queued_bytes: self.queue.waiting().1 as u64,
             oldest: counters.oldest.age(),
             open_transactions: self.sessions.table.count() as u64,
-            index_bytes: counters.index_bytes.load(Ordering::Relaxed),
-            index: state.indexes.figures(),
             opening: self.recovered().elapsed,
             snapshots: snapshots.taken,
             snapshot_failures: snapshots.failures,
