@@ -205,7 +205,7 @@ fn catalog_open<'a>(env: Env<'a>, root: &str, limits: LimitsMap) -> Term<'a> {
     let limits = Limits::from(limits);
     let catalog = Catalog::open(Arc::new(RealFileSystem), Path::new(root), limits.clone());
     let opened = catalog.map(|catalog| {
-        catalog.memory().when_freed(crate::give_back);
+        catalog.memory().when_freed(crate::allocator::give_back);
         let warnings = catalog.warnings().to_vec();
         let resource =
             ResourceArc::new(CatalogResource(Arc::new(catalog), limits, Live::default()));

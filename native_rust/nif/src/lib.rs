@@ -8,6 +8,7 @@
 //!   input has no part to point at.
 
 mod aggregates;
+mod allocator;
 mod answer;
 mod asking;
 mod backups;
@@ -44,17 +45,6 @@ use formdb_engine::{Catalog, Database, Limits, Live};
 use rustler::{Encoder, Env, Resource, ResourceArc, Term};
 
 use answer::{Failure, tagged};
-
-/// It can give back to the system what any thread has freed; the C library's allocator
-/// keeps most of it.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-/// Gives back what is free: by itself the allocator does that only when it is used next.
-fn give_back() {
-    // SAFETY: it may be called on any thread at any time.
-    unsafe { libmimalloc_sys::mi_collect(true) }
-}
 
 /// The catalog of one data folder, as Elixir holds it, the limits it was opened with, and
 /// the subscriptions to its databases.
@@ -118,6 +108,7 @@ mod atoms {
 fn load(_env: Env, _info: Term) -> bool {
     // SAFETY: it sets no handler, and nobody else in the process uses this signal.
     unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+    allocator::start();
     true
 }
 
