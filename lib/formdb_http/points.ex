@@ -8,8 +8,8 @@ defmodule FormdbHttp.Points do
 
   # 16 bytes a point, encoded about as fast as memory is copied.
   @dirty_column_bytes 65_536
-  # Points in one answer built on a normal scheduler (about 0.1 ms).
-  @dirty_points 1_000
+  # Points that a transaction reads without a place for heavy work.
+  @light_points 1_000
 
   @range [:value, :order, :limit, :cursor, :as, :as_of, :tz]
 
@@ -219,12 +219,11 @@ defmodule FormdbHttp.Points do
          do: {:ok, {json, seq, next}}
   end
 
-  # In a transaction another call may hold it for long.
-  defp read_range(name, %{transaction: nil} = range, calls)
-       when range.limit <= @dirty_points,
-       do: Engine.ask(name, range, calls)
+  # How many points there are the engine finds: a limit says how many there may be.
+  defp read_range(name, %{transaction: nil} = range, calls), do: Engine.ask(name, range, calls)
 
-  defp read_range(name, range, {_short, _tried, dirty}) when range.limit <= @dirty_points,
+  # In a transaction another call may hold it for long.
+  defp read_range(name, range, {_short, _tried, dirty}) when range.limit <= @light_points,
     do: Engine.call(name, &dirty.(&1, name, range))
 
   defp read_range(name, range, {_short, _tried, dirty}),

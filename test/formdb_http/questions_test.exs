@@ -82,6 +82,42 @@ defmodule FormdbHttp.QuestionsTest do
     end
   end
 
+  # A limit says how many points there may be, and not how many there are.
+  test "a range of few points is found in memory, whatever its limit", %{db: db} do
+    times = for n <- 1..1_500, into: <<>>, do: <<n::little-64>>
+    values = for n <- 1..1_500, into: <<>>, do: <<n / 1::little-float-64>>
+    {:ok, _} = FormdbHttp.put_columns(db, "s", times, values)
+
+    all = %{
+      series: "s",
+      value: [],
+      order: :asc,
+      cursor: nil,
+      as_of: nil,
+      transaction: nil,
+      tz: nil
+    }
+
+    ask = fn count, limit ->
+      range = Map.merge(all, %{start: 101, end: 101 + count, limit: limit})
+      Native.range_points(Catalog.handle(), db, range)
+    end
+
+    for limit <- [1_000, 1_001, 100_000] do
+      assert {:ok, {points, _seq, nil}} = ask.(1_000, limit)
+      assert length(points) == 1_000
+    end
+
+    assert {:ok, {_thousand, _seq, next}} = ask.(1_001, 1_000)
+    assert next != nil
+    assert ask.(1_001, 1_001) == :long
+
+    assert {:ok, %{points: points, next: nil}} =
+             FormdbHttp.range(db, "s", 0, 2_000, limit: 100_000)
+
+    assert length(points) == 1_500
+  end
+
   # It lies between the least and the greatest, so each has to be looked at.
   test "a normal scheduler leaves to a dirty one a value that none of a million points has", %{
     db: db

@@ -53,6 +53,7 @@ defmodule FormdbHttpWeb.AdmissionTest do
       {"GET", "/features/nearby?point=1,2&k=2", nil},
       {"GET", "/features/heatmap?zoom=4&prop.n=gte:1", nil},
       {"POST", "/features/intersects?prop.n=gte:1", geometry},
+      {"GET", "/timeseries/s?limit=2000", nil},
       {"GET", "/timeseries/s/aggregate?aggregation=p95", nil},
       {"GET", "/timeseries/s*/aggregate?aggregation=p95", nil}
     ]
@@ -67,7 +68,6 @@ defmodule FormdbHttpWeb.AdmissionTest do
       {"GET", "/features/a/lineage", nil},
       {"GET", "/features/a/provenance?limit=2000", nil},
       {"GET", "/timeseries", nil},
-      {"GET", "/timeseries/s?limit=2000", nil},
       {"GET", "/timeseries/s*", nil},
       {"GET", "/timeseries/s/summary", nil},
       {"GET", "/journal?type=put_feature", nil},
@@ -138,6 +138,7 @@ defmodule FormdbHttpWeb.AdmissionTest do
           {"GET", db <> "/features/a/provenance", nil, 200},
           {"GET", db <> "/timeseries/s/latest", nil, 200},
           {"GET", db <> "/timeseries/s?limit=1000", nil, 200},
+          {"GET", db <> "/timeseries/s?limit=100000&start=0&end=500&unit=us", nil, 200},
           {"GET", db <> "/timeseries/s?limit=10&transaction=#{transaction}", nil, 200},
           {"GET", db <> "/journal?limit=10", nil, 200},
           {"GET", db <> "/blocks/1", nil, 200},
