@@ -105,8 +105,20 @@ impl AggregatePage {
     }
 
     fn write(&self, series: &SeriesBuckets, rows: &mut JsonRows) {
-        let names = self.names();
         rows.text(b"[");
+        match (self.aggregations.as_slice(), self.group_by) {
+            (&[aggregation], None) if aggregation != Aggregation::Count => {
+                for (place, bucket) in series.buckets.iter().enumerate() {
+                    rows.row(place, bucket.timestamp, bucket.value);
+                }
+            }
+            _ => self.write_members(series, rows),
+        }
+        rows.text(b"]");
+    }
+
+    fn write_members(&self, series: &SeriesBuckets, rows: &mut JsonRows) {
+        let names = self.names();
         for (place, bucket) in series.buckets.iter().enumerate() {
             match self.group_by {
                 None => rows.begin(place, bucket.timestamp),
@@ -122,7 +134,6 @@ impl AggregatePage {
             }
             rows.text(b"}");
         }
-        rows.text(b"]");
     }
 
     /// The buckets of all series as lines. Linear.

@@ -29,7 +29,12 @@ pub(super) struct Span64 {
 #[derive(Debug, Clone)]
 pub(super) enum Buckets {
     /// All of one length.
-    Even { length: i64, anchor: i64 },
+    Even {
+        length: i64,
+        anchor: i64,
+        /// Where the one begins that follows the one found last.
+        next: i64,
+    },
     /// By the calendar of a zone.
     Calendar(Calendar),
 }
@@ -48,10 +53,14 @@ impl Buckets {
             })
         };
         match interval.step() {
-            Step::Fixed(length) => Self::Even {
-                length,
-                anchor: origin.unwrap_or_else(|| zone.instant_of(0)),
-            },
+            Step::Fixed(length) => {
+                let anchor = origin.unwrap_or_else(|| zone.instant_of(0));
+                Self::Even {
+                    length,
+                    anchor,
+                    next: anchor,
+                }
+            }
             Step::Days(n) => calendar(Count::Days(n), 0),
             Step::Weeks(n) => calendar(Count::Days(7 * n), MONDAY),
             Step::Months(n) => calendar(Count::Months(n), 0),
@@ -64,12 +73,18 @@ impl Buckets {
     pub(super) fn around(&mut self, instant: i64) -> Span64 {
         let instant = instant.clamp(FIRST_TIMESTAMP, LAST_TIMESTAMP);
         let span = match self {
-            Self::Even { length, anchor } => {
-                let start = instant - (instant - *anchor).rem_euclid(*length);
-                Span64 {
-                    start,
-                    end: start + *length,
-                }
+            Self::Even {
+                length,
+                anchor,
+                next,
+            } => {
+                // A division takes longer than all the rest.
+                let start = match (0..*length).contains(&(instant - *next)) {
+                    true => *next,
+                    false => instant - (instant - *anchor).rem_euclid(*length),
+                };
+                *next = start + *length;
+                Span64 { start, end: *next }
             }
             Self::Calendar(calendar) => calendar.around(instant),
         };
@@ -90,7 +105,7 @@ impl Buckets {
         if start >= end {
             return Ok(0);
         }
-        if let Self::Even { length, anchor } = self {
+        if let Self::Even { length, anchor, .. } = self {
             let number = |instant: i64| (instant - *anchor).div_euclid(*length);
             return Ok(number(end - 1).abs_diff(number(start)) + 1);
         }

@@ -42,7 +42,7 @@ impl<'a> Stretch<'a> {
         let all = self.timestamps.last().is_none_or(|&last| last < end);
         let count = match all {
             true => self.timestamps.len(),
-            false => self.timestamps.partition_point(|&t| t < end),
+            false => count_before(self.timestamps, end),
         };
         let (timestamps, later_timestamps) = self.timestamps.split_at(count);
         let (values, later_values) = self.values.split_at(count.min(self.values.len()));
@@ -231,6 +231,17 @@ impl Series {
     }
 }
 
+/// How many of these timestamps, which ascend, are before `end`. O(log of that): buckets take a
+/// few of many at a time.
+fn count_before(timestamps: &[i64], end: i64) -> usize {
+    let (mut from, mut to) = (0, 8);
+    while timestamps.get(to - 1).is_some_and(|&t| t < end) {
+        (from, to) = (to, 2 * to);
+    }
+    let within = timestamps.get(from..to.min(timestamps.len()));
+    from + within.unwrap_or_default().partition_point(|&t| t < end)
+}
+
 /// Points of a chunk that count, brought together.
 #[derive(Default)]
 struct Taken {
@@ -278,5 +289,23 @@ fn stretch(chunk: &Chunk, range: std::ops::Range<usize>) -> Stretch<'_> {
         timestamps,
         values,
         cached: all.then(|| chunk.summary()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn those_before_an_end_are_as_many_as_a_look_at_each_finds(
+            mut timestamps in proptest::collection::vec(0..300_i64, 0..200),
+            end in -1..302_i64,
+        ) {
+            timestamps.sort_unstable();
+            let expected = timestamps.iter().filter(|&&t| t < end).count();
+            prop_assert_eq!(count_before(&timestamps, end), expected);
+        }
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::types::{TimeWriter, Zone};
 
-/// Bytes of a usual row.
-const ROW: usize = 64;
+/// Bytes of a row whose value has all its digits.
+const ROW: usize = 72;
 /// Bytes that no row has more of, with the comma before it.
 pub(crate) const LONGEST_ROW: usize = 85;
 
@@ -49,8 +49,8 @@ impl JsonRows {
     /// `{"timestamp":..,"value":..}`, with a comma unless it is the first. A value
     /// that is no finite number is null.
     pub(crate) fn row(&mut self, place: usize, timestamp: i64, value: Option<f64>) {
-        self.begin(place, timestamp);
-        self.text(b",\"value\":");
+        self.timestamp(place, timestamp);
+        self.text(b"\",\"value\":");
         self.number(value);
         self.out.push(b'}');
     }
@@ -116,12 +116,17 @@ impl JsonRows {
 
     /// `{"timestamp":..`, with a comma unless it is the first.
     pub(crate) fn begin(&mut self, place: usize, timestamp: i64) {
-        if place > 0 {
-            self.out.push(b',');
-        }
-        self.text(b"{\"timestamp\":\"");
-        self.times.write(timestamp, &mut self.out);
+        self.timestamp(place, timestamp);
         self.out.push(b'"');
+    }
+
+    /// The same up to the quote behind it.
+    fn timestamp(&mut self, place: usize, timestamp: i64) {
+        match place {
+            0 => self.text(b"{\"timestamp\":\""),
+            _ => self.text(b",{\"timestamp\":\""),
+        }
+        self.times.write(timestamp, &mut self.out);
     }
 }
 

@@ -417,7 +417,7 @@ pub fn write_timestamp(micros: i64, out: &mut Vec<u8>) {
     }
     let days = micros.div_euclid(DAY);
     write_date(days, out);
-    write_time_of_day(micros - days * DAY, out);
+    out.extend_from_slice(&time_of_day(micros - days * DAY));
     out.push(b'Z');
 }
 
@@ -427,26 +427,29 @@ pub(super) fn write_date(days: i64, out: &mut Vec<u8>) {
     if year < 0 {
         out.extend_from_slice(b"-00");
     }
-    let (century, year) = (year.abs() / 100, year.abs() % 100);
-    let [c, d] = two_digits(century);
-    let [y, z] = two_digits(year);
-    let ([m, n], [e, f]) = (two_digits(month), two_digits(day));
+    let year = year.unsigned_abs() as u32;
+    let ([c, d], [y, z]) = (two_digits(year / 100), two_digits(year % 100));
+    let ([m, n], [e, f]) = (two_digits(month as u32), two_digits(day as u32));
     out.extend_from_slice(&[c, d, y, z, b'-', m, n, b'-', e, f, b'T']);
 }
 
-/// Appends `12:34:56.250000` for a number of microseconds since midnight.
-pub(super) fn write_time_of_day(micros: i64, out: &mut Vec<u8>) {
-    let (seconds, fraction) = (micros / SECOND, micros % SECOND);
+/// Bytes of a time of day.
+pub(super) const TIME_OF_DAY: usize = "12:34:56.250000".len();
+
+/// `12:34:56.250000` for a number of microseconds since midnight.
+pub(super) fn time_of_day(micros: i64) -> [u8; TIME_OF_DAY] {
+    // Both are of 32 bits, which are divided in the least time.
+    let (seconds, fraction) = ((micros / SECOND) as u32, (micros % SECOND) as u32);
     let [h, i] = two_digits(seconds / 3_600);
     let [m, n] = two_digits(seconds / 60 % 60);
     let [s, t] = two_digits(seconds % 60);
     let [a, b] = two_digits(fraction / 10_000);
     let [c, d] = two_digits(fraction / 100 % 100);
     let [e, f] = two_digits(fraction % 100);
-    out.extend_from_slice(&[h, i, b':', m, n, b':', s, t, b'.', a, b, c, d, e, f]);
+    [h, i, b':', m, n, b':', s, t, b'.', a, b, c, d, e, f]
 }
 
-fn two_digits(number: i64) -> [u8; 2] {
+fn two_digits(number: u32) -> [u8; 2] {
     [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8]
 }
 

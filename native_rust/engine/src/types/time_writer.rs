@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::calendar::DAY;
-use super::time::{is_timestamp, write_date, write_time_of_day, write_timestamp};
+use super::time::{TIME_OF_DAY, is_timestamp, time_of_day, write_date, write_timestamp};
 use super::zone::Zone;
 
 const MINUTE: i64 = 60_000_000;
@@ -17,7 +17,7 @@ const MINUTE: i64 = 60_000_000;
 /// What would show a year after 9999 or before -9999 is written in UTC.
 ///
 /// Quickest where times lie near each other: the zone is asked once between two changes
-/// of its clock, and the digits of a date are made once.
+/// of its clock, and of two times of one day only the digits of the clock are made anew.
 #[derive(Debug)]
 pub struct TimeWriter {
     zone: Zone,
@@ -27,9 +27,12 @@ pub struct TimeWriter {
     offset: i64,
     /// The text of the offset.
     suffix: Vec<u8>,
-    day: Option<i64>,
-    /// That day's date, up to the `T` after it.
-    date: Vec<u8>,
+    /// When the day of the last text begins, by the clock of the zone.
+    midnight: Option<i64>,
+    /// The last text.
+    text: Vec<u8>,
+    /// Where in it the time of day begins.
+    clock: usize,
 }
 
 impl TimeWriter {
@@ -42,8 +45,9 @@ impl TimeWriter {
             span: if utc { i64::MIN..i64::MAX } else { 0..0 },
             offset: 0,
             suffix: b"Z".to_vec(),
-            day: None,
-            date: Vec::new(),
+            midnight: None,
+            text: Vec::new(),
+            clock: 0,
         }
     }
 
@@ -56,15 +60,25 @@ impl TimeWriter {
         if !is_timestamp(micros) || !is_timestamp(reading) {
             return write_timestamp(micros, out);
         }
-        let day = reading.div_euclid(DAY);
-        if self.day != Some(day) {
-            self.day = Some(day);
-            self.date.clear();
-            write_date(day, &mut self.date);
+        let midnight = match self.midnight {
+            Some(midnight) if (midnight..midnight + DAY).contains(&reading) => midnight,
+            _ => self.begin_day(reading.div_euclid(DAY)),
+        };
+        let clock = self.text.get_mut(self.clock..);
+        if let Some(clock) = clock.and_then(<[u8]>::first_chunk_mut::<TIME_OF_DAY>) {
+            *clock = time_of_day(reading - midnight);
         }
-        out.extend_from_slice(&self.date);
-        write_time_of_day(reading - day * DAY, out);
-        out.extend_from_slice(&self.suffix);
+        out.extend_from_slice(&self.text);
+    }
+
+    /// Makes the text of a day, the time yet to be filled in, and returns when it begins.
+    fn begin_day(&mut self, day: i64) -> i64 {
+        self.text.clear();
+        write_date(day, &mut self.text);
+        self.clock = self.text.len();
+        self.text.extend_from_slice(&time_of_day(0));
+        self.text.extend_from_slice(&self.suffix);
+        *self.midnight.insert(day * DAY)
     }
 
     /// Finds the offset at an instant, and how long it holds.
@@ -76,6 +90,7 @@ impl TimeWriter {
         self.span = span;
         self.offset = minutes * MINUTE;
         self.suffix = format!("{sign}{hours:02}:{rest:02}").into_bytes();
+        self.midnight = None;
     }
 
     /// A timestamp as a string.

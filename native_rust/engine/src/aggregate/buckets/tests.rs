@@ -1,5 +1,6 @@
 use super::*;
 use crate::types::{format_timestamp, is_timestamp, parse_timestamp};
+use proptest::prelude::*;
 
 fn at(text: &str) -> i64 {
     parse_timestamp(text).unwrap()
@@ -259,6 +260,27 @@ fn the_ends_of_time_have_buckets() {
                 assert_eq!(ends.0, buckets.around(FIRST_TIMESTAMP));
                 assert_eq!(ends.1, buckets.around(LAST_TIMESTAMP));
             }
+        }
+    }
+}
+
+proptest! {
+    /// Whichever was found before, forth and back.
+    #[test]
+    fn a_bucket_does_not_depend_on_the_one_before(
+        interval in proptest::sample::select(vec!["1ms", "7m", "36h", "1d", "1mo"]),
+        origin in proptest::option::of(-1_000_000_000_000..1_000_000_000_000_i64),
+        steps in proptest::collection::vec(-100_000_000_000..100_000_000_000_i64, 1..30),
+    ) {
+        let zone = Zone::parse("Europe/Berlin").unwrap();
+        let new = || Buckets::new(interval.parse().unwrap(), origin, &zone);
+        let (mut buckets, mut instant) = (new(), 1_700_000_000_000_000);
+        for step in steps {
+            let span = buckets.around(instant);
+            prop_assert_eq!(span, new().around(instant));
+            prop_assert!(span.start <= instant && instant < span.end);
+            // To the one after it, or anywhere near.
+            instant = if step % 2 == 0 { span.end } else { instant + step };
         }
     }
 }

@@ -21,6 +21,9 @@ fn two_sum(a: f64, b: f64) -> (f64, f64) {
 impl Pair {
     /// The sum of a slice, if a pair holds it exactly. Linear.
     pub(crate) fn of(values: &[f64]) -> Option<Self> {
+        if values.len() < LANES {
+            return Self::of_few(values);
+        }
         let mut high = [0.0; LANES];
         let mut low = [0.0; LANES];
         let mut lost = [0.0; LANES];
@@ -59,6 +62,20 @@ impl Pair {
         half(0)?.plus(half(4)?)
     }
 
+    /// The same, one value after the other.
+    fn of_few(values: &[f64]) -> Option<Self> {
+        let mut sum = Self::default();
+        let mut lost = 0.0;
+        for &x in values {
+            let (high, error) = two_sum(sum.high, x);
+            let (low, error) = two_sum(sum.low, error);
+            sum = Self { high, low };
+            lost += error.abs();
+        }
+        // Not a number, should anything have overflowed.
+        (lost == 0.0).then_some(sum)
+    }
+
     /// An integer of 64 bits, with sign or without.
     pub(crate) fn of_integer(n: i128) -> Self {
         let high = n as f64;
@@ -84,6 +101,7 @@ impl Pair {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::exact::Accumulator;
 
     #[test]
     fn says_when_it_cannot_hold_a_sum() {
@@ -95,6 +113,18 @@ mod tests {
         assert_eq!(Pair::of(&far), None);
         assert_eq!(Pair::of(&[f64::MAX; 2]), None);
         assert_eq!(Pair::of(&[f64::MAX; 16]), None);
+        // Few are added up in another way.
+        for count in 1..=2 * LANES {
+            let values: Vec<f64> = (1..=count).map(|n| 1.0 / n as f64).collect();
+            let mut exact = Accumulator::default();
+            values.iter().for_each(|&x| exact.add(x));
+            let sum = Pair::of(&values).unwrap();
+            let mut found = Accumulator::default();
+            found.add(sum.high);
+            found.add(sum.low);
+            found.take_off(&exact);
+            assert_eq!(found.round(-600), 0.0, "{count}");
+        }
         let integer = i128::from(u64::MAX);
         assert_eq!(
             Pair::of_integer(integer),

@@ -231,12 +231,18 @@ proptest! {
     fn times_are_read_back(
         name in proptest::sample::select(&ZONES[..]),
         near in proptest::collection::vec(-40_000_000..40_000_000_i64, 1..20),
+        // Mostly on one day, some on the next or the one before.
+        nearer in proptest::collection::vec(-30_000_000_000..30_000_000_000_i64, 1..20),
         anywhere in FIRST_TIMESTAMP..=LAST_TIMESTAMP,
     ) {
         let zone = zone(name);
         let mut writer = TimeWriter::new(&zone);
         let near = near.iter().map(|seconds| 1_300_000_000_000_000 + seconds * 13_000_001);
-        for micros in near.chain([anywhere, FIRST_TIMESTAMP, LAST_TIMESTAMP]) {
+        let ends = [anywhere, FIRST_TIMESTAMP, LAST_TIMESTAMP];
+        let nearer = ends.into_iter().flat_map(|end| nearer.iter().map(move |more| {
+            end.saturating_add(*more).clamp(FIRST_TIMESTAMP, LAST_TIMESTAMP)
+        }));
+        for micros in near.chain(ends).chain(nearer) {
             let text = writer.format(micros);
             prop_assert_eq!(parse_timestamp(&text), Some(micros), "{}", text);
             prop_assert_eq!(&text, &TimeWriter::new(&zone).format(micros));
