@@ -569,6 +569,12 @@ impl Series {
         Some((first, self.latest(at)?.timestamp))
     }
 
+    /// How many points are visible at `at`, if nothing came or went after that, so that they are
+    /// those that are alive. O(1).
+    pub(super) fn settled(&self, at: u64) -> Option<u64> {
+        (self.touched <= at).then_some(self.alive)
+    }
+
     /// Count and ends of the points visible at `at`; `None` when there are none.
     /// As [`Series::count`].
     #[must_use]

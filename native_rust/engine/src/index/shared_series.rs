@@ -4,7 +4,7 @@ use super::chunk::{Deletion, Point, PointRef, Revival};
 use super::filter::Filter;
 use super::lives::end_seq;
 use super::range::{End, Order, RangeQuery, Resume, Work};
-use super::series::{Series, SeriesPart, SortedPoints};
+use super::series::{Series, SeriesPart, SortedPoints, Summary};
 use crate::budget::Budget;
 use crate::error::Result;
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -213,6 +213,23 @@ impl SharedSeries {
         let mut found = Vec::new();
         self.range(&last_at(at), budget, &mut found)?;
         Ok(found.pop())
+    }
+
+    /// As [`Series::settled`].
+    pub(super) fn settled(&self, at: u64) -> Option<u64> {
+        self.read().settled(at)
+    }
+
+    /// As [`Series::summary`], once it is known that there are points, which is looked for in
+    /// short holds of the lock.
+    ///
+    /// # Errors
+    /// Those of the budget.
+    pub(super) fn summary(&self, at: u64, budget: &Budget) -> Result<Option<Summary>> {
+        match self.began_by(at) && self.latest(at, budget)?.is_some() {
+            true => Ok(self.read().summary(at)),
+            false => Ok(None),
+        }
     }
 
     /// First and last timestamp of its points from `start` on and before `end` that are alive.

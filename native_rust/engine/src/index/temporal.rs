@@ -16,6 +16,8 @@ use super::series::{SeriesPart, Summary};
 use super::shared_series::SharedSeries;
 use super::times::Times;
 use super::traceless::Traceless;
+use crate::budget::Budget;
+use crate::error::Result;
 use crate::mem::ids::number_of;
 use crate::types::{PointSpan, Which};
 
@@ -234,6 +236,29 @@ impl TemporalIndex {
         self.listed.load(Ordering::Relaxed)
     }
 
+    /// What a series shows at `at`. O(1) where nothing came or went after that; else as
+    /// [`Series::summary`](super::series::Series::summary).
+    ///
+    /// # Errors
+    /// Those of the budget.
+    pub(crate) fn summary(
+        &self,
+        series: &SharedSeries,
+        at: u64,
+        budget: &Budget,
+    ) -> Result<Option<Summary>> {
+        // Before the look whether something came since: the series is changed before they are.
+        let times = self.times.get(series.number);
+        let Some(points) = series.settled(at) else {
+            return series.summary(at, budget);
+        };
+        Ok(times.map(|(first, last)| Summary {
+            points,
+            first,
+            last,
+        }))
+    }
+
     /// The earliest and the latest timestamp of all points that are alive, published or
     /// not. O(1).
     pub(crate) fn times(&self) -> Option<(i64, i64)> {
@@ -350,7 +375,6 @@ mod tests {
 
     use super::super::{Order, Point, RangeQuery};
     use super::*;
-    use crate::budget::Budget;
 
     #[test]
     fn lists_in_order_what_is_visible() {

@@ -1,11 +1,12 @@
 //! The list of series, in pages of one state.
 
 use std::hash::Hash;
+use std::sync::Arc;
 
 use crate::budget::Budget;
 use crate::db::database::Database;
 use crate::error::Result;
-use crate::index::{NamedSeries, Point, SeriesEntry};
+use crate::index::{NamedSeries, Point, SeriesEntry, SharedSeries};
 use crate::read::cursor::{Asked, Cursor, List};
 use crate::read::page::check_limit;
 use crate::read::series_filter::{Chosen, SeriesFilter, Walk};
@@ -48,9 +49,9 @@ impl Database {
     /// [`crate::Limits::page_items`] series that are not wanted: such a page may be empty and
     /// have a next one. No file work but for filters on attributes.
     ///
-    /// O(log of all series), and of the chunks of those listed. With filters each series is
-    /// looked at whose id begins so, up to the last one of the page, and its attributes are
-    /// read from the journal.
+    /// O(log of all series), and for those listed O(1), or O(log of their chunks) where points
+    /// came or went since. With filters each series is looked at whose id begins so, up to the
+    /// last one of the page, and its attributes are read from the journal.
     ///
     /// # Errors
     /// [`crate::Error::Invalid`] for a bad limit, sequence or cursor, those of the
@@ -79,24 +80,27 @@ impl Database {
         let (at, after) = (pager.at(), pager.after());
         let chosen = Chosen::new(&self.state, query.filters, at)?;
         let mut found = chosen.walk_after((query.prefix, after.as_deref()), budget);
-        let attributes = &self.state.indexes.attributes;
-        let wanted = |id: &str, last: Option<Point>| {
-            let version = attributes.read().current(id, at);
-            match last.is_some() || version.is_some() {
-                true => chosen.document(id, version, include),
-                false => Ok(None),
+        let indexes = &self.state.indexes;
+        let wanted = |id: &str, points: &SharedSeries| {
+            let summary = indexes.series.summary(points, at, budget)?;
+            let version = indexes.attributes.read().current(id, at);
+            if summary.is_none() && version.is_none() {
+                return Ok(None);
             }
+            let document = chosen.document(id, version, include)?;
+            Ok(document.map(|document| (summary, document)))
         };
         let (mut series, mut documents) = (Vec::new(), Vec::new());
-        while let Some(((id, points), document)) = pager.next_wanted(&mut found, budget, wanted)? {
+        while let Some(((id, _), (summary, document))) = pager.next_wanted(&mut found, wanted)? {
             if !pager.take(&id, document.as_ref().map_or(0, Vec::len)) {
                 break;
             }
-            let summary = points.read().summary(at);
             budget.make_room(&mut series, 1)?;
-            budget.make_room(&mut documents, 1)?;
             series.push(SeriesEntry { id, summary });
-            documents.push(document);
+            if include {
+                budget.make_room(&mut documents, 1)?;
+                documents.push(document);
+            }
         }
         budget.hold(pager.bytes())?;
         Ok(SeriesListPage {
@@ -115,20 +119,38 @@ fn row_bytes(id: &str) -> usize {
     180 + ESCAPED * id.len()
 }
 
+/// Bytes of a usual row of JSON.
+const ROW: usize = 128;
+
+/// The first times of series lie near each other, and so do the last ones.
+struct Ends {
+    first: TimeWriter,
+    last: TimeWriter,
+}
+
+impl Ends {
+    fn new(zone: &Zone) -> Self {
+        Self {
+            first: TimeWriter::new(zone),
+            last: TimeWriter::new(zone),
+        }
+    }
+}
+
 impl SeriesListPage {
     /// Rows of CSV: id, points, first and last timestamp in local time of `zone`.
     #[must_use]
     pub fn to_csv(&self, zone: &Zone) -> Vec<u8> {
-        let mut times = TimeWriter::new(zone);
+        let mut ends = Ends::new(zone);
         let mut out = Vec::new();
         for SeriesEntry { id, summary } in &self.series {
             write_cell(id, &mut out);
             match summary {
                 Some(summary) => {
                     out.extend_from_slice(format!(",{},", summary.points).as_bytes());
-                    times.write(summary.first, &mut out);
+                    ends.first.write(summary.first, &mut out);
                     out.push(b',');
-                    times.write(summary.last, &mut out);
+                    ends.last.write(summary.last, &mut out);
                 }
                 None => out.extend_from_slice(b",0,,"),
             }
@@ -141,8 +163,9 @@ impl SeriesListPage {
     /// ISO 8601, in local time of `zone`, and null for a series without points.
     #[must_use]
     pub fn to_json(&self, zone: &Zone) -> Vec<u8> {
-        let mut times = TimeWriter::new(zone);
-        let mut out = vec![b'['];
+        let mut ends = Ends::new(zone);
+        let mut out = Vec::with_capacity(self.series.len() * ROW + 2);
+        out.push(b'[');
         for (place, SeriesEntry { id, summary }) in self.series.iter().enumerate() {
             if place > 0 {
                 out.push(b',');
@@ -152,11 +175,12 @@ impl SeriesListPage {
             let _ = serde_json::to_writer(&mut out, &**id);
             match summary {
                 Some(summary) => {
-                    let points = summary.points;
-                    out.extend_from_slice(format!(",\"points\":{points},\"first\":\"").as_bytes());
-                    times.write(summary.first, &mut out);
+                    out.extend_from_slice(b",\"points\":");
+                    let _ = serde_json::to_writer(&mut out, &summary.points);
+                    out.extend_from_slice(b",\"first\":\"");
+                    ends.first.write(summary.first, &mut out);
                     out.extend_from_slice(b"\",\"last\":\"");
-                    times.write(summary.last, &mut out);
+                    ends.last.write(summary.last, &mut out);
                     out.push(b'"');
                 }
                 None => out.extend_from_slice(b",\"points\":0,\"first\":null,\"last\":null"),
@@ -180,7 +204,7 @@ pub(crate) struct SeriesPager {
     at: u64,
     /// The last series before the page.
     after: Option<Box<str>>,
-    last: Option<Box<str>>,
+    last: Option<Arc<str>>,
     rows: usize,
     bytes: usize,
     most_bytes: usize,
@@ -229,26 +253,21 @@ impl SeriesPager {
         self.after.clone()
     }
 
-    /// The next series that `wanted` takes, which is given its id and its last point, with what
-    /// that makes of it. Others, such as all that were made later, are passed over, as many in a
-    /// page as one may have items: then the page ends, and the next one goes on after them.
+    /// The next series that `wanted` takes, with what that makes of it. Others, such as all that
+    /// were made later, are passed over, as many in a page as one may have items: then the page
+    /// ends, and the next one goes on after them.
     pub(crate) fn next_wanted<T>(
         &mut self,
         found: &mut Walk<'_>,
-        budget: &Budget,
-        mut wanted: impl FnMut(&str, Option<Point>) -> Result<Option<T>>,
+        mut wanted: impl FnMut(&str, &SharedSeries) -> Result<Option<T>>,
     ) -> Result<Option<(NamedSeries, T)>> {
         while let Some((id, points)) = found.next()? {
-            let last = match points.began_by(self.at) {
-                true => points.latest(self.at, budget)?,
-                false => None,
-            };
-            if let Some(made) = wanted(&id, last)? {
+            if let Some(made) = wanted(&id, &points)? {
                 return Ok(Some(((id, points), made)));
             }
             self.passing = self.passing.saturating_sub(1);
             if self.passing == 0 {
-                self.last = Some((*id).into());
+                self.last = Some(id);
                 self.more = true;
                 return Ok(None);
             }
@@ -263,15 +282,22 @@ impl SeriesPager {
         chosen: Chosen<'_>,
         budget: &Budget,
     ) -> Result<Option<(NamedSeries, Point)>> {
-        self.next_wanted(found, budget, |id, last| match last {
-            Some(last) if chosen.takes(id)? => Ok(Some(last)),
-            _ => Ok(None),
+        let at = self.at;
+        self.next_wanted(found, |id, points| {
+            let last = match points.began_by(at) {
+                true => points.latest(at, budget)?,
+                false => None,
+            };
+            match last {
+                Some(last) if chosen.takes(id)? => Ok(Some(last)),
+                _ => Ok(None),
+            }
         })
     }
 
     /// Takes the row of a series, which has so many bytes beside those it has in the list, if
     /// there is room; if not, there is a next page. The first has a place in any case.
-    pub(crate) fn take(&mut self, id: &str, more: usize) -> bool {
+    pub(crate) fn take(&mut self, id: &Arc<str>, more: usize) -> bool {
         let bytes = self.bytes + row_bytes(id) + more;
         let room = self.rows > 0 && bytes <= self.most_bytes;
         if !room && self.last.is_some() {
@@ -280,7 +306,7 @@ impl SeriesPager {
         }
         self.rows = self.rows.saturating_sub(1);
         self.bytes = bytes;
-        self.last = Some(id.into());
+        self.last = Some(Arc::clone(id));
         true
     }
 
@@ -291,7 +317,7 @@ impl SeriesPager {
 
     /// Cursor of the next page, if there is one.
     pub(crate) fn next(&self) -> Option<String> {
-        let after = self.last.clone().filter(|_| self.more)?;
+        let after = self.last.as_deref().filter(|_| self.more)?.into();
         Some(self.asked.seal(&Cursor::Series { at: self.at, after }))
     }
 }
