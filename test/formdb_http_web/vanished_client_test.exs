@@ -7,6 +7,7 @@ defmodule FormdbHttpWeb.VanishedClientTest do
   import FormdbHttp.HTTPClient
 
   alias FormdbHttp.{Admission, Config, JSON}
+  alias FormdbHttpWeb.Cowboy.Pipelining
   alias FormdbHttpWeb.Endpoint
 
   # How long a request goes on whose client has closed its side.
@@ -99,6 +100,21 @@ defmodule FormdbHttpWeb.VanishedClientTest do
     wait_until(fn -> Endpoint.connections() == 0 end, 5_000)
     wait_until(fn -> idle?() end, 5_000)
     for n <- 1..10, do: assert(get(port, "#{db}/features/v#{n}").status == 404)
+  end
+
+  # The process of TLS reads on where no more than one message is asked for, as newer versions of
+  # Cowboy do, and closes the socket that is beneath its own.
+  test "who has pipelined, and whose socket is closed beneath, is gone" do
+    {:ok, listener} = :gen_tcp.listen(0, ip: {127, 0, 0, 1})
+    {:ok, port} = :inet.port(listener)
+    {:ok, socket} = :gen_tcp.connect({127, 0, 0, 1}, port, [])
+    Pipelining.hold({:tcp, socket, "GET /"})
+    Pipelining.postpone(socket, active: 1)
+    Pipelining.look()
+    refute_received {:tcp_closed, ^socket}
+    :gen_tcp.close(socket)
+    Pipelining.look()
+    assert_received {:tcp_closed, ^socket}
   end
 
   defp idle? do

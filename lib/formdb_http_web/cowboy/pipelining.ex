@@ -73,7 +73,11 @@ defmodule FormdbHttpWeb.Cowboy.Pipelining do
         {:ok, [{:raw, _, _, <<state>>}]} when state != @established ->
           send(self(), {closed(tag), socket})
 
-        _open_or_unknown ->
+        # The process of TLS has read the end, and closed it.
+        {:error, _closed} ->
+          send(self(), {closed(tag), socket})
+
+        {:ok, _open_or_unknown} ->
           look_later()
       end
     end
