@@ -3,12 +3,13 @@
 
     test/interop/release.py
 
-makes the release (MIX_ENV=prod), and a bare system of this machine's Debian. There it does what the last stage
-of deploy/container/Containerfile says, and runs what is in the image: as its user, who has no name and no home,
-on a root that nobody can write to. It starts, is asked, is killed, starts again, and every command is tried. Then
-it runs as deploy/systemd/formdb.service says, which systemd's own programs check, and its calls of the kernel are
-held against those that the unit allows. No engine of containers and no systemd takes part: neither the first
-stage, nor the rest of what the unit forbids, is tried here.
+makes the release as the first stage of deploy/container/Containerfile says, of no more than what .dockerignore
+leaves of the project, but on this machine, with its Elixir, its Rust and what it has fetched and compiled already.
+Then it makes a bare system of this machine's Debian. There it does what the last stage says, and runs what is in
+the image: as its user, who has no name and no home, on a root that nobody can write to. It starts, is asked, is
+killed, starts again, and every command is tried. Then it runs as deploy/systemd/formdb.service says, which
+systemd's own programs check, and its calls of the kernel are held against those that the unit allows. No engine of
+containers and no systemd takes part: the rest of what the unit forbids is not tried here.
 
 Needs root, debootstrap, strace and systemd-analyze. Everything listens on loopback, and ends with this program.
 """
@@ -32,6 +33,7 @@ from clients import PROJECT, Peer, expect, fail, free_port, say
 sys.path.insert(0, str(PROJECT / "test" / "interop" / "release"))
 from bare import Bare, listening  # noqa: E402
 from containerfile import Stage  # noqa: E402
+from context import copy, unwanted  # noqa: E402
 from system_calls import allowed, traced  # noqa: E402
 
 LOOPBACK = "0100007F"
@@ -42,14 +44,34 @@ FEATURE = {"type": "Feature", "id": "a", "geometry": {"type": "Point", "coordina
 EXPOSURE = 20
 
 
-def build():
-    """The archive, as `mix release` names it."""
-    made = subprocess.run(["mix", "release"], cwd=PROJECT, env={**os.environ, "MIX_ENV": "prod"},
+# In the place of the project, whose files Cargo has compiled: $1 is the context, $2 the project, then come folders
+# that the builder would fill by itself, up to "--", then the step.
+BUILDER = r"""
+context=$1
+project=$2
+shift 2
+while [ "$1" != -- ]; do
+  mkdir -p "$context/$1"
+  mount --bind "$project/$1" "$context/$1"
+  shift
+done
+mount --rbind "$context" "$project"
+cd "$project"
+exec bash -euc "$2"
+"""
+
+
+def build(stage, context):
+    """Does the builder's first step; the archive, and how large `mix release` says that it is."""
+    expect("release: what git ignores and the builder of the image gets", unwanted(PROJECT), [])
+    copy(PROJECT, context)
+    filled = [name for name in ("debian_libs", "deps", "native_rust/target") if (PROJECT / name).exists()]
+    made = subprocess.run(["unshare", "--mount", "bash", "-euc", BUILDER, "bash", context, PROJECT, *filled, "--", stage.builder[0]],
                           capture_output=True, text=True)
     found = re.search(r"^(\S+\.tar\.gz): ([\d.]+ MiB)$", made.stdout, re.M)
     if made.returncode != 0 or not found:
-        fail(f"release: mix release failed: {(made.stdout + made.stderr)[-2000:]}")
-    return PROJECT / found.group(1), found.group(2)
+        fail(f"release: {stage.builder[0]} failed: {(made.stdout + made.stderr)[-2000:]}")
+    return context / found.group(1), found.group(2)
 
 
 def unpack(archive, folder):
@@ -317,13 +339,13 @@ def main():
         say("release: skipped: the bare system has to be this machine's, and that is no Debian")
         return
     began = time.monotonic()
-    archive, size = build()
     stage = Stage((PROJECT / "deploy/container/Containerfile").read_text())
     expect("release: the base of the image", stage.base.startswith("debian:"), True)
     with tempfile.TemporaryDirectory(prefix="formdb-release-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         # Users inside have to get to what is shared with them.
         folder.chmod(0o755)
+        archive, size = build(stage, folder / "context")
         bare = Bare(folder / "root", system["VERSION_CODENAME"])
         try:
             unpack(archive, bare.root / "unpacked")
