@@ -11,9 +11,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use formdb_engine::fs::RealFileSystem;
+use formdb_engine::types::BoundingBox;
 use formdb_engine::{
-    Aggregate, Aggregation, Area, BlockFilter, Budget, Cancel, Database, EntryQuery, Filter,
-    Limits, Order, Predicate, RangeQuery, Search, Selection, SeriesListQuery, SeriesNames,
+    Aggregate, Aggregation, Area, BlockFilter, Budget, Cancel, Database, EntryQuery, Filter, Grid,
+    Heatmap, Limits, Order, Predicate, RangeQuery, Search, Selection, SeriesListQuery, SeriesNames,
     SummaryQuery, Undo, leaf_hash,
 };
 
@@ -188,6 +189,168 @@ fn questions_cost_the_same_however_much_there_is() {
     db.close();
 }
 
+/// Features with these numbers, each in a place of its own.
+fn scattered(db: &Database, numbers: impl Iterator<Item = usize>, seed: u64) {
+    let features: Vec<String> = numbers
+        .map(|n| {
+            let mixed = (n as u64 + seed).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let [x, y] = [mixed >> 32, mixed & 0xffff_ffff].map(|bits| bits as f64 / (1_u64 << 32) as f64);
+            format!(
+                r#"{{"type":"Feature","id":"f{n}","geometry":{{"type":"Point","coordinates":[{},{}]}},"properties":{{}}}}"#,
+                x * 359.8 - 179.9,
+                y * 170.0 - 85.0
+            )
+        })
+        .collect();
+    let text = features.join(",");
+    let text = format!(r#"{{"type":"FeatureCollection","features":[{text}]}}"#);
+    let prepared = db.prepare_features(text.as_bytes()).unwrap();
+    db.write(prepared.operations).unwrap();
+}
+
+/// Writes features, and then has every tenth of all move. Returns the sequence before that.
+fn scatter(db: &Database, from: usize, to: usize) -> u64 {
+    for first in (from..to).step_by(2_000) {
+        scattered(db, first..(first + 2_000).min(to), 0);
+    }
+    let before = db.info().unwrap().seq;
+    for first in (0..to).step_by(20_000) {
+        scattered(db, (first..(first + 20_000).min(to)).step_by(10), 1 << 40);
+    }
+    before
+}
+
+/// Questions for everything by place, now and as of sequences at which so many features were
+/// there: by name.
+fn questions_by_place(states: &[(&'static str, Option<u64>, usize)]) -> Vec<(String, Ask)> {
+    let world = BoundingBox::new(-179.95, -89.0, 179.95, 89.0).unwrap();
+    let quarter = BoundingBox::new(-97.3, -47.9, 83.1, 41.7).unwrap();
+    let mut questions: Vec<(String, Ask)> = Vec::new();
+    for &(when, as_of, there) in states {
+        for (name, bbox) in [("everything", world), ("a quarter", quarter)] {
+            let search = Search {
+                area: Area::Box(bbox),
+                ..list(Vec::new(), as_of)
+            };
+            questions.push((
+                format!("how many in a box of {name}, {when}"),
+                Box::new(move |db, budget| {
+                    let count = db.count(&search, budget).unwrap().0 as usize;
+                    match name {
+                        "everything" => assert_eq!(count, there),
+                        _ => assert!((there / 6..there / 2).contains(&count), "{count}"),
+                    }
+                }),
+            ));
+        }
+        for (name, grid) in [
+            (
+                "cells of 20 degrees",
+                Grid::Degrees {
+                    lon: 20.0,
+                    lat: 20.0,
+                },
+            ),
+            ("tiles", Grid::Tiles { zoom: 4 }),
+        ] {
+            let heatmap = Heatmap {
+                bbox: world,
+                grid,
+                sum: None,
+                filters: Vec::new(),
+                as_of,
+            };
+            questions.push((
+                format!("a heatmap of everything in {name}, {when}"),
+                Box::new(move |db, budget| {
+                    let page = db.heatmap(&heatmap, budget).unwrap();
+                    let count: u64 = page.cells.iter().map(|cell| cell.count).sum();
+                    assert_eq!(count as usize, there);
+                }),
+            ));
+        }
+    }
+    questions
+}
+
+#[test]
+fn what_is_and_was_where_costs_little_however_much_there_is() {
+    // More at first than what is looked at rather than counted.
+    const FEW: usize = 8_000;
+    let dir = tempfile::tempdir().unwrap();
+    let limits = Limits {
+        query_cache_bytes: 0,
+        snapshot_bytes: 0,
+        ..Limits::default()
+    };
+    let db = Database::open(Arc::new(RealFileSystem), &dir.path().join("db"), limits).unwrap();
+    let budget = db.budget(Cancel::default());
+    let mut before: Vec<Duration> = Vec::new();
+    for (from, to) in [(0, FEW), (FEW, FEW * TIMES)] {
+        let near = scatter(&db, from, to);
+        let states = [
+            ("now", None, to),
+            ("as of before many moved", Some(near), to),
+            ("as of early", Some(2_000), 2_000),
+        ];
+        let asked = questions_by_place(&states);
+        let times = asked.iter().map(|(_, ask)| least(|| ask(&db, &budget)));
+        let times: Vec<Duration> = times.collect();
+        for ((name, _), (few, many)) in asked.iter().zip(before.iter().zip(&times)) {
+            println!("growth: {name}: {few:?}, {many:?}");
+            // Going through all of them takes ten times as long as this.
+            let most = (*few).max(Duration::from_micros(400)) * NO_MORE_THAN;
+            assert!(*many < most, "{name}: {few:?} grew to {many:?}");
+        }
+        before = times;
+    }
+    db.close();
+}
+
+/// Figures: what these questions take of `FEATURES`, a million without. Run with
+/// `--release -- --ignored --nocapture`.
+#[test]
+#[ignore = "prints timings"]
+fn place_figures() {
+    let count = std::env::var("FEATURES").map_or(1_000_000, |text| text.parse().unwrap());
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let limits = Limits {
+        query_cache_bytes: 0,
+        ..Limits::default()
+    };
+    let open = || Database::open(Arc::new(RealFileSystem), &path, limits.clone()).unwrap();
+    let db = open();
+    let begun = Instant::now();
+    let near = scatter(&db, 0, count);
+    println!("{count} features written in {:?}", begun.elapsed());
+    let early = (count / 10) as u64;
+    let states = [
+        ("now", None, count),
+        ("as of before many moved", Some(near), count),
+        (
+            "as of early",
+            Some(early),
+            (early as usize).next_multiple_of(2_000),
+        ),
+    ];
+    let ask = |db: &Database| {
+        let budget = db.budget(Cancel::default());
+        let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
+        println!("pages of memory, all and resident: {pages}");
+        for (name, ask) in questions_by_place(&states) {
+            println!("{name}: {:?}", least(|| ask(db, &budget)));
+        }
+    };
+    ask(&db);
+    db.close();
+    let begun = Instant::now();
+    let db = open();
+    println!("opened in {:?}", begun.elapsed());
+    ask(&db);
+    db.close();
+}
+
 /// Points of a series at first, and in each block.
 const POINTS: i64 = 40_000;
 const BLOCK: i64 = 10_000;
@@ -250,6 +413,24 @@ fn questions_for_points(size: i64) -> Vec<(String, Ask)> {
             Box::new(move |db, budget| {
                 let summary = db.summary(id, &SummaryQuery::default(), budget).unwrap();
                 assert_eq!(summary.count, size as u64);
+            }),
+        ));
+    }
+    for (name, as_of) in [("now", None), ("as of early", early)] {
+        questions.push((
+            format!("the list of both series, {name}"),
+            Box::new(move |db, budget| {
+                let query = SeriesListQuery {
+                    prefix: "",
+                    filters: &[],
+                    limit: 20,
+                    cursor: None,
+                    as_of,
+                };
+                let page = db.series_list(&query, budget).unwrap();
+                let all = page.series.iter().find(|series| &*series.id == "in order");
+                let points = all.unwrap().summary.unwrap().points;
+                assert_eq!(points, as_of.map_or(size, |_| then) as u64);
             }),
         ));
     }

@@ -11,6 +11,7 @@
 mod beside;
 mod edges;
 mod geodesy;
+mod mercator;
 mod packed;
 mod path;
 mod relation;
@@ -19,6 +20,7 @@ mod shape;
 mod side;
 
 pub(crate) use geodesy::Center;
+pub(crate) use mercator::{tile_row_edge, tile_row_near};
 pub(crate) use path::Path;
 pub use relation::Predicate;
 pub(crate) use relation::Prepared;

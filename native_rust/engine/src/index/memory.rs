@@ -8,10 +8,10 @@
 use crate::block::{Operation, Transaction};
 
 /// The newest version of a feature: its number by id, its envelope, its places in the
-/// R-tree and in the timeline, its shape.
-const FEATURE: usize = 196;
+/// R-tree, in the timeline and in the counts of where features were, its shape.
+const FEATURE: usize = 200;
 /// An earlier version.
-const VERSION: usize = 168;
+const VERSION: usize = 174;
 /// A byte of an id: arenas have spare room.
 const ID: usize = 2;
 /// A series, with its two entries by id, and its chunk with one point.

@@ -1,8 +1,11 @@
 //! Trees over the envelopes of feature versions.
 
+mod count;
+mod events;
 mod history;
 mod layer;
 mod packed;
+mod quarters;
 mod split;
 mod tally;
 mod walk;
@@ -14,11 +17,11 @@ use std::ops::ControlFlow;
 use rstar::{AABB, Envelope, ParentNode, RTreeNode, RTreeObject};
 
 use crate::types::Rect;
+pub(crate) use count::{CountStep, CountWalk};
 use history::History;
 use layer::Layer;
 use packed::{Node, Packed};
 pub(super) use tally::Tally;
-pub(crate) use tally::{CountStep, CountWalk};
 pub use walk::Placed;
 pub(super) use walk::{Parts, Portions, Step};
 
@@ -144,7 +147,7 @@ impl SpatialIndex {
 
     /// The packed trees that may have what is visible at `at`.
     fn packed(&self, at: u64) -> impl Iterator<Item = &Packed> {
-        let history = (at < self.horizon).then(|| self.history.packed(at));
+        let history = (at < self.horizon).then(|| self.history.packed(Some(at)));
         history.into_iter().flatten()
     }
 
@@ -180,7 +183,7 @@ impl SpatialIndex {
         for packed in self.packed(at) {
             for (place, piece) in pieces.iter().enumerate() {
                 let reported = pieces.get(..place).unwrap_or_default();
-                packed.touching(&aabb(piece), at, usize::MAX, |entry| {
+                packed.touching(&aabb(piece), Some(at), usize::MAX, |entry| {
                     let rect = entry.rect();
                     if !ended && !reported.iter().any(|r| r.intersects(&rect)) {
                         ended = found(entry.begin_seq, rect).is_break();
@@ -199,49 +202,28 @@ impl SpatialIndex {
         most: usize,
         mut found: impl FnMut(u64, Rect),
     ) -> Option<usize> {
-        let touching = aabb(piece);
-        let mut work = 0;
-        let mut stack: Vec<&ParentNode<SpatialEntry>> = Vec::with_capacity(32);
-        for layer in self.layers(at) {
-            stack.push(layer.tree.root());
-            while let Some(node) = stack.pop() {
-                work += node.children().len();
-                for child in node.children() {
-                    match child {
-                        RTreeNode::Parent(node) if touching.intersects(&node.envelope()) => {
-                            stack.push(node);
-                        }
-                        RTreeNode::Leaf(entry) if touching.intersects(&entry.envelope) => {
-                            let rect = entry.rect();
-                            let walk = layer.each_member(entry, at, |begin_seq, end_seq| {
-                                work += 1;
-                                if at < end_seq {
-                                    found(begin_seq, rect);
-                                }
-                                match work > most {
-                                    true => ControlFlow::Break(()),
-                                    false => ControlFlow::Continue(()),
-                                }
-                            });
-                            if walk.is_break() {
-                                return None;
-                            }
-                        }
-                        _ => {}
-                    }
-                }
-                if work > most {
-                    return None;
-                }
-            }
-        }
-        for packed in self.packed(at) {
-            let left = most.saturating_sub(work);
-            work += packed.touching(&touching, at, left, |entry| {
-                found(entry.begin_seq, entry.rect());
-            })?;
-        }
-        Some(work)
+        let trees = (self.layers(at), self.packed(at));
+        touching(trees, piece, Some(at), most, |begin_seq, _, rect| {
+            found(begin_seq, rect);
+        })
+    }
+
+    /// Calls `found` with the sequences at which each version began and ended, and its envelope
+    /// if that touches a piece: of all that ever were, and otherwise as [`Self::each_touching`].
+    fn each_ever(
+        &self,
+        piece: &Rect,
+        most: usize,
+        found: impl FnMut(u64, u64, Rect),
+    ) -> Option<usize> {
+        let layers = std::iter::once(&self.hot).chain(self.history.layers());
+        touching(
+            (layers, self.history.packed(None)),
+            piece,
+            None,
+            most,
+            found,
+        )
     }
 
     /// Calls `found` with the bound, the sequence and the envelope of each version
@@ -306,6 +288,64 @@ impl SpatialIndex {
         }
         None
     }
+}
+
+/// Calls `found` with the versions of some trees that were there at a sequence, or ever, and
+/// touch a piece. Returns the work done, unless it is more than there may be.
+fn touching<'t>(
+    (layers, packed): (
+        impl Iterator<Item = &'t Layer>,
+        impl Iterator<Item = &'t Packed>,
+    ),
+    piece: &Rect,
+    at: Option<u64>,
+    most: usize,
+    mut found: impl FnMut(u64, u64, Rect),
+) -> Option<usize> {
+    let touching = aabb(piece);
+    let mut work = 0;
+    let mut stack: Vec<&ParentNode<SpatialEntry>> = Vec::with_capacity(32);
+    for layer in layers {
+        stack.push(layer.tree.root());
+        while let Some(node) = stack.pop() {
+            work += node.children().len();
+            for child in node.children() {
+                match child {
+                    RTreeNode::Parent(node) if touching.intersects(&node.envelope()) => {
+                        stack.push(node);
+                    }
+                    RTreeNode::Leaf(entry) if touching.intersects(&entry.envelope) => {
+                        let rect = entry.rect();
+                        let until = at.unwrap_or(u64::MAX);
+                        let walk = layer.each_member(entry, until, |begin_seq, end_seq| {
+                            work += 1;
+                            if at.is_none_or(|at| at < end_seq) {
+                                found(begin_seq, end_seq, rect);
+                            }
+                            match work > most {
+                                true => ControlFlow::Break(()),
+                                false => ControlFlow::Continue(()),
+                            }
+                        });
+                        if walk.is_break() {
+                            return None;
+                        }
+                    }
+                    _ => {}
+                }
+            }
+            if work > most {
+                return None;
+            }
+        }
+    }
+    for packed in packed {
+        let left = most.saturating_sub(work);
+        work += packed.touching(&touching, at, left, |entry| {
+            found(entry.begin_seq, entry.end_seq, entry.rect());
+        })?;
+    }
+    Some(work)
 }
 
 fn push_nodes<'t>(

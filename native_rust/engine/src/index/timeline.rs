@@ -81,7 +81,13 @@ impl Timeline {
 
     /// How many versions are there at `at`. O(log n).
     pub(super) fn count(&self, at: u64) -> usize {
-        self.begins.count_until(at) - self.endings.count_until(at)
+        let (begun, ended) = self.until(at);
+        begun - ended
+    }
+
+    /// How many versions had begun by `at`, and how many had ended. O(log n).
+    pub(super) fn until(&self, at: u64) -> (usize, usize) {
+        (self.begins.count_until(at), self.endings.count_until(at))
     }
 
     /// How many versions were written from one sequence to another, whenever they ended.

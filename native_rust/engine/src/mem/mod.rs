@@ -2,6 +2,7 @@
 
 pub(crate) mod ascending;
 pub(crate) mod chunked;
+pub(crate) mod digits;
 pub(crate) mod greatest;
 pub(crate) mod ids;
 pub(crate) mod lru;

@@ -3,7 +3,8 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use super::heatmap::{Grid, Heatmap};
+use super::grid::Grid;
+use super::heatmap::Heatmap;
 use super::{Area, Filter, Near, NearFeature, Search};
 use crate::budget::Budget;
 use crate::cache::results::{CacheKey, Cacheable, Call, Dependency, JsonAnswer};

@@ -15,8 +15,7 @@ pub(super) struct Counted {
 
 impl Question<'_> {
     /// What is known of how many there are without a walk over all candidates, if anything
-    /// is. O(log n) of everything; of a box O(sqrt n), and less than the walk as of a time
-    /// since which little has changed. No file work.
+    /// is. O(log n) of everything; of a box O(sqrt n). No file work.
     ///
     /// # Errors
     /// [`crate::Error::Closed`], those of the budget.
@@ -36,10 +35,14 @@ impl Question<'_> {
         }
         let pieces = self.target.pieces();
         let mut walk = CountWalk::new(pieces, self.at);
-        let (mut rest, mut found) = (Vec::new(), Vec::new());
+        let (mut count, mut rest, mut found) = (0, Vec::new(), Vec::new());
         loop {
             self.budget.check()?;
-            let step = features.read().count_box(&mut walk, &mut found);
+            let settle = |_: &_, there| {
+                count += there;
+                true
+            };
+            let step = features.read().count_box(&mut walk, settle, &mut found);
             self.budget.make_room(&mut rest, found.len())?;
             rest.extend(found.drain(..).map(|placed| Hit::new(placed, pieces)));
             match step {
@@ -50,7 +53,6 @@ impl Question<'_> {
         }
         // Closed on the way, the index was empty from there on.
         self.state.check_open()?;
-        let count = walk.counted;
         Ok(Some(Counted { count, rest }))
     }
 }

@@ -12,6 +12,7 @@ mod boxes;
 mod cached;
 mod counted;
 mod filter;
+mod grid;
 mod heatmap;
 mod in_memory;
 mod in_order;
@@ -25,7 +26,8 @@ use std::sync::Arc;
 pub use area::{Area, Near, NearFeature, QueryGeometry};
 pub use boxes::BoxQuery;
 pub use filter::Filter;
-pub use heatmap::{Cell, Grid, Heatmap, HeatmapPage};
+pub use grid::Grid;
+pub use heatmap::{Cell, Heatmap, HeatmapPage};
 
 use crate::block::Block;
 use crate::budget::Budget;

@@ -37,6 +37,12 @@ impl Rect {
         }
     }
 
+    /// The position in its middle: of a point that position.
+    #[must_use]
+    pub fn middle(&self) -> [f64; 2] {
+        [0, 1].map(|axis| self.min[axis] + (self.max[axis] - self.min[axis]) / 2.0)
+    }
+
     /// Whether the two share at least one position; touching counts.
     #[must_use]
     pub fn intersects(&self, other: &Self) -> bool {

@@ -6,9 +6,6 @@ use super::{EnvelopeRef, FeatureIndex, VersionCursor};
 use crate::index::spatial::{CountStep, CountWalk, Parts, Placed, Portions, Step};
 use crate::types::Rect;
 
-/// Work of counting that is done however few features there are.
-const MIN_WORK: usize = 4_096;
-
 /// What a box query found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Hit {
@@ -171,12 +168,19 @@ impl FeatureIndex {
         self.timeline.written((first, last))
     }
 
-    /// Does the next step of counting what touches a box, as [`Self::walk_box`] finds it: those
-    /// that lie in it for certain are counted, all others appended to `found`. Give up the lock
-    /// between two steps. O(sqrt n) for a box of any size, and no more work than there are
-    /// features.
-    pub(crate) fn count_box(&self, walk: &mut CountWalk, found: &mut Vec<Placed>) -> CountStep {
-        let most = self.current.len().max(MIN_WORK);
-        self.tally.step(&self.spatial, walk, most, found)
+    /// Does the next step of counting what lies in a box: offers `settle` bounds that lie in it
+    /// and how many lie within those, and appends to `found` what has to be looked at, among it
+    /// all that it does not take. Give up the lock between two steps. O(sqrt n) for a box of any
+    /// size as of any sequence, and no more work than there are features.
+    pub(crate) fn count_box(
+        &self,
+        walk: &mut CountWalk,
+        settle: impl FnMut(&Rect, u64) -> bool,
+        found: &mut Vec<Placed>,
+    ) -> CountStep {
+        let written = self.timeline.until(walk.at());
+        let most = walk.worth(self.current.len());
+        self.tally
+            .step(&self.spatial, walk, (written, most), settle, found)
     }
 }

@@ -1,3 +1,4 @@
+mod counts;
 mod walk;
 
 use std::collections::HashMap;
@@ -6,9 +7,9 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 
 use super::*;
-use crate::index::{CountStep, CountWalk};
 use crate::testing::Random;
 use crate::testing::oracles::{cases, compared};
+use counts::{agrees, counted, mapped};
 
 /// What the index is compared with: every version, in order, in a plain vector.
 #[derive(Default)]
@@ -93,31 +94,6 @@ fn hits(index: &FeatureIndex, pieces: &[Rect], at: u64) -> Vec<Hit> {
     let mut hits: Vec<Hit> = found.into_iter().map(|v| Hit::new(v, pieces)).collect();
     hits.sort_unstable();
     hits
-}
-
-/// The hits of a box by counting it, but for those that are counted: numbers stand for them.
-/// Nothing where it is given up.
-fn counted(index: &FeatureIndex, pieces: &[Rect], at: u64) -> Option<(u64, Vec<Hit>)> {
-    let mut found = Vec::new();
-    let mut walk = CountWalk::new(pieces, at);
-    loop {
-        match index.count_box(&mut walk, &mut found) {
-            CountStep::More => {}
-            CountStep::Done => break,
-            CountStep::GivenUp => return None,
-        }
-    }
-    let mut hits: Vec<Hit> = found.into_iter().map(|v| Hit::new(v, pieces)).collect();
-    hits.sort_unstable();
-    Some((walk.counted, hits))
-}
-
-/// Whether what was counted and what was found is what a scan finds.
-fn agrees((count, found): &(u64, Vec<Hit>), expected: &[Hit]) -> bool {
-    let certain = expected.iter().filter(|hit| hit.certain).count();
-    let among = found.iter().all(|hit| expected.contains(hit));
-    let own = found.iter().filter(|hit| hit.certain).count();
-    among && expected.len() - certain == found.len() - own && *count as usize + own == certain
 }
 
 /// Rectangles on a coarse grid, so that edges and corners do coincide; many are
@@ -205,11 +181,15 @@ proptest! {
                 }
                 compared("boxes in the index of features", boxes.len());
                 for pieces in &boxes {
-                    if let Some(counted) = counted(index, pieces, at) {
-                        let expected = model.query(pieces, at);
-                        prop_assert!(agrees(&counted, &expected), "at {at}: {counted:?}, {expected:?}");
-                        compared("boxes counted in the index of features", 1);
-                    }
+                    let counted = counted(index, pieces, at);
+                    let expected = model.query(pieces, at);
+                    prop_assert!(agrees(&counted, &expected), "at {at}: {counted:?}, {expected:?}");
+                }
+                compared("boxes counted in the index of features", boxes.len());
+                if let Some(pieces) = boxes.get(at as usize % 8) {
+                    let map = mapped(index, pieces, at, 2.0);
+                    prop_assert_eq!(map, model.mapped(pieces, at, 2.0), "at {}", at);
+                    compared("maps of boxes in the index of features", 1);
                 }
                 prop_assert_eq!(index.count_at(at), model.visible(at).count());
                 for (first, last) in [(0, u64::MAX), (at / 3, at / 2), (at / 2 + 1, seq)] {
@@ -269,7 +249,7 @@ proptest! {
                 .map(|(seq, _)| *seq)
                 .collect();
             expected.sort_unstable();
-            let (count, beside) = counted(&index, &[piece], last).unwrap();
+            let (count, beside) = counted(&index, &[piece], last);
             prop_assert_eq!(count as usize + beside.len(), expected.len());
             prop_assert_eq!(found, expected);
         }

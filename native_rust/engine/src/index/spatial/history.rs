@@ -74,10 +74,10 @@ impl History {
         std::iter::once(&self.young).chain(self.full.iter().map(|layer| &**layer))
     }
 
-    /// The packed trees that may have what was there at `at`.
-    pub(super) fn packed(&self, at: u64) -> impl Iterator<Item = &Packed> {
+    /// The packed trees that may have what was there at `at`, or all.
+    pub(super) fn packed(&self, at: Option<u64>) -> impl Iterator<Item = &Packed> {
         let packed = self.packed.iter().map(|packed| &**packed);
-        packed.filter(move |packed| packed.may_show(at))
+        packed.filter(move |packed| at.is_none_or(|at| packed.may_show(at)))
     }
 
     /// Takes a packed tree that is done, and has the next one made. To be called now and

@@ -79,12 +79,12 @@ impl Packed {
         entries.iter().enumerate().map(node)
     }
 
-    /// Calls `found` with the versions that were there at `at` whose envelope meets another.
-    /// Returns the work done, unless it is more than there may be.
+    /// Calls `found` with the versions whose envelope meets another and that were there at a
+    /// sequence, or ever. Returns the work done, unless it is more than there may be.
     pub(super) fn touching(
         &self,
         envelope: &AABB<[f64; 2]>,
-        at: u64,
+        at: Option<u64>,
         most: usize,
         mut found: impl FnMut(&SpatialEntry),
     ) -> Option<usize> {
@@ -98,7 +98,8 @@ impl Packed {
                 return None;
             }
             for (node, entry) in below {
-                if !entry.visible(at) || !envelope.intersects(&entry.envelope) {
+                let there = at.is_none_or(|at| entry.visible(at));
+                if !there || !envelope.intersects(&entry.envelope) {
                     continue;
                 }
                 match node.level {
@@ -193,7 +194,7 @@ mod tests {
                 let at = random.below(count + 2);
                 let area = aabb(&rect(&mut random, 120));
                 let mut found = Vec::new();
-                let done = packed.touching(&area, at, usize::MAX, |entry| found.push(entry.begin_seq));
+                let done = packed.touching(&area, Some(at), usize::MAX, |entry| found.push(entry.begin_seq));
                 prop_assert!(done.is_some());
                 found.sort_unstable();
                 let there = plain.iter().filter(|v| v.visible(at) && area.intersects(&v.envelope));
@@ -218,7 +219,8 @@ mod tests {
             });
             let works = (8..=14).map(|part| {
                 let mut found = 0;
-                let work = packed.touching(&world, count / 22 * part, usize::MAX, |_| found += 1);
+                let at = Some(count / 22 * part);
+                let work = packed.touching(&world, at, usize::MAX, |_| found += 1);
                 assert!((90..=100).contains(&found), "{found}");
                 work.unwrap()
             });

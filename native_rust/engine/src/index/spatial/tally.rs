@@ -1,340 +1,406 @@
-//! How many features are where, kept while they come, move and go, so that few of them have to
-//! be looked at to count a large box.
+//! How many features were where as of any sequence, kept while they come, move and go, so that
+//! few of them have to be looked at to count a large box or to draw a map.
 
-use super::{ALIVE, Placed, SpatialEntry, SpatialIndex};
+use super::events::{Event, counts_of, ends, events_of, peak_of, place_of};
+use super::quarters::{Code, DEPTH, code_of, prefix, quarter};
+use super::{ALIVE, SpatialEntry, SpatialIndex};
+use crate::mem::ascending::Ascending;
 use crate::mem::chunked::Chunked;
+use crate::mem::digits::Digits;
 use crate::types::Rect;
 
-/// Features of a cell from which on it is divided. Few in unit tests, which so have many cells.
-const DIVIDED: u32 = if cfg!(test) { 4 } else { 512 };
+/// Features that are in a cell at once from which on it is divided. Few in unit tests, which
+/// so have many cells.
+const DIVIDED: u32 = if cfg!(test) { 4 } else { 128 };
 /// The same of places that all have the same features: then nothing helps.
 const NEVER: u32 = u32::MAX;
-/// How often a cell is divided at most: those that are left are a micrometre wide.
-const DEPTH: u32 = 44;
-/// Work of looking through one cell, beyond which another way is better, and of one step.
-const STUCK: usize = 16_384;
-const STEP: usize = if cfg!(test) { 7 } else { 2_048 };
+/// Work of looking through one cell, beyond which another way is better.
+pub(super) const STUCK: usize = 16_384;
+/// Work of finding all versions that ever were in a cell, beyond which it is divided with those
+/// that are there.
+const HISTORY: usize = 16_384;
 
-/// Counts of current versions with a place in a quadtree (R. Finkel and J. Bentley, "Quad
-/// Trees", 1974) over the lower corners of their envelopes. A cell with many is divided. Each
-/// has the bounds of all envelopes that ever were in it, so a cell whose bounds lie in a box
-/// adds its count, and only at the edge of the box versions are looked at: O(sqrt n). Less
-/// than a byte a feature.
+/// Counts of versions with a place in a quadtree (R. Finkel and J. Bentley, "Quad Trees",
+/// 1974) over the middles of their envelopes. A cell with many is divided.
 ///
-/// A count is that of now: it holds as of a sequence if the last change of the cell is not
-/// after that. Where it is, the versions of the cell are looked at.
+/// Versions began in an order, and ended in one. A cell that is divided knows of those in it
+/// which quarter they began in, and which those ended in that did, in these orders. So from how
+/// many had begun and ended in a cell by some time follows how many had in each of its quarters
+/// (a wavelet tree: R. Grossi, A. Gupta and J. Vitter, "High-order entropy-compressed text
+/// indexes", 2003); and in all of it, from the timeline. What began and did not end was there:
+/// counts are those as of any sequence.
+///
+/// Each cell has the bounds of all envelopes that ever were in it, and of their middles. So one
+/// whose bounds lie in a box adds its count, and only at the edge of the box versions are looked
+/// at: O(sqrt n). Some 5 bytes a version of ten million, and 3 more for one that has ended.
 ///
 /// Invariants:
-/// 1. Every version that was current at `since` or began later is counted, until it ends, in
-///    the cells that its lower corner lies in, whose bounds hold its envelope.
-/// 2. The same of the cells below a cell and `divided`, when they were made.
-#[derive(Debug, Default)]
+/// 1. A version is counted in the cells that the code of its middle leads to. Their bounds hold
+///    its envelope.
+/// 2. A cell knows its quarters from its first version on, or from when there were `known_from`:
+///    then those that had ended are in none, and the others began in each before all later ones.
+#[derive(Debug)]
 pub(in crate::index) struct Tally {
     cells: Chunked<Cell>,
-    since: u64,
+    divisions: Chunked<Division>,
+    /// The sequences at which versions without a place began, and at which such ended.
+    nowhere: [Ascending; 2],
+    /// [`HISTORY`].
+    history: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Cell {
-    bounds: Rect,
-    count: u32,
-    /// With how many it is divided.
+pub(super) struct Cell {
+    pub bounds: Rect,
+    pub middles: Rect,
+    /// How many versions began in it, and how many of those have ended.
+    begun: u32,
+    ended: u32,
+    /// With how many that are there it is divided.
     most: u32,
-    /// The last block that changed it.
-    changed: u64,
     /// The first of the four cells below, which lie next to each other; 0: there are none.
     below: u32,
-    /// The last block before there were.
-    divided: u64,
 }
 
-/// What is left to do of counting the versions that touch one of some pieces and are visible
-/// at a sequence.
-#[derive(Debug)]
-pub(crate) struct CountWalk {
-    pieces: Vec<Rect>,
-    at: u64,
-    /// Pieces and cells.
-    tasks: Vec<(usize, u32)>,
-    /// Versions counted, all of which lie in a piece.
-    pub(crate) counted: u64,
-    spent: usize,
+/// Which quarters of a cell its versions began in and ended in.
+#[derive(Debug, Default)]
+struct Division {
+    begun: Digits,
+    ended: Digits,
+    /// How many versions had begun in the cell, and how many had ended, from which on the
+    /// quarters are known; 0: all are.
+    known_from: u32,
+    skipped: u32,
 }
 
-/// How a step of counting ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum CountStep {
-    /// There is more to do.
-    More,
-    /// That was all.
-    Done,
-    /// It costs as much as looking at all of them, or it was too long ago: that is to be
-    /// done.
-    GivenUp,
+/// A cell, and how many versions had begun in it and ended by some time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Counted {
+    pub place: u32,
+    pub depth: u32,
+    /// The quarters that lead to it.
+    code: Code,
+    begun: u32,
+    ended: u32,
 }
 
-impl CountWalk {
-    /// One that has not begun.
-    pub(crate) fn new(pieces: &[Rect], at: u64) -> Self {
+impl Default for Tally {
+    fn default() -> Self {
         Self {
-            pieces: pieces.to_vec(),
-            at,
-            tasks: (0..pieces.len()).map(|piece| (piece, 0)).collect(),
-            counted: 0,
-            spent: 0,
+            cells: Chunked::default(),
+            divisions: Chunked::default(),
+            nowhere: Default::default(),
+            history: HISTORY,
         }
     }
 }
 
-/// A quarter of a quarter of the plane of longitude and latitude; those at the edge go on
-/// beyond it.
-#[derive(Clone, Copy)]
-struct Square {
-    min: [f64; 2],
-    max: [f64; 2],
-}
-
-const ALL: Square = Square {
-    min: [-180.0, -90.0],
-    max: [180.0, 90.0],
-};
-
-impl Square {
-    fn middle(&self, axis: usize) -> f64 {
-        self.min[axis] + (self.max[axis] - self.min[axis]) / 2.0
-    }
-
-    /// Becomes the quarter that a corner lies in, and returns its number.
-    fn enter(&mut self, corner: [f64; 2]) -> u32 {
-        let high = [0, 1].map(|axis| corner[axis] >= self.middle(axis));
-        *self = self.quarter(high);
-        u32::from(high[0]) + 2 * u32::from(high[1])
-    }
-
-    fn quarter(mut self, high: [bool; 2]) -> Self {
-        for (axis, high) in high.into_iter().enumerate() {
-            let middle = self.middle(axis);
-            match high {
-                true => self.min[axis] = middle,
-                false => self.max[axis] = middle,
-            }
+impl Default for Cell {
+    fn default() -> Self {
+        let none = Rect {
+            min: [f64::INFINITY; 2],
+            max: [f64::NEG_INFINITY; 2],
+        };
+        Self {
+            bounds: none,
+            middles: none,
+            begun: 0,
+            ended: 0,
+            most: DIVIDED,
+            below: 0,
         }
-        self
     }
 }
 
 impl Cell {
-    fn of(entries: &[SpatialEntry], changed: u64) -> Self {
-        let mut cell = Self {
-            bounds: Rect {
-                min: [f64::INFINITY; 2],
-                max: [f64::NEG_INFINITY; 2],
-            },
-            count: entries.len() as u32,
-            most: DIVIDED,
-            changed,
-            below: 0,
-            divided: 0,
-        };
-        entries.iter().for_each(|entry| cell.widen(&entry.rect()));
-        cell
+    fn take_in(&mut self, rect: &Rect) {
+        self.bounds.extend(rect);
+        self.middles.extend(&Rect::point(rect.middle()));
     }
 
-    fn widen(&mut self, rect: &Rect) {
-        for axis in [0, 1] {
-            self.bounds.min[axis] = self.bounds.min[axis].min(rect.min[axis]);
-            self.bounds.max[axis] = self.bounds.max[axis].max(rect.max[axis]);
-        }
+    fn current(&self) -> u32 {
+        self.begun.saturating_sub(self.ended)
+    }
+}
+
+impl Division {
+    /// Where the quarters stand of the first versions that began and ended in the cell, if
+    /// they are known.
+    fn known(&self, begun: u32, ended: u32) -> Option<(usize, usize)> {
+        let known = self.known_from <= begun && self.skipped <= ended;
+        known.then(|| {
+            let place = |count: u32| (count - self.skipped) as usize;
+            (place(begun), place(ended))
+        })
+    }
+}
+
+/// The index of the division that made these cells.
+fn division_of(below: u32) -> usize {
+    (below as usize - 1) / 4
+}
+
+impl Counted {
+    /// How many versions were in the cell.
+    pub(super) fn there(&self) -> u64 {
+        u64::from(self.begun.saturating_sub(self.ended))
+    }
+
+    /// Whether a version is counted in it.
+    pub(super) fn holds(&self, rect: &Rect) -> bool {
+        prefix(code_of(rect.middle()), self.depth) == self.code
     }
 }
 
 impl Tally {
-    /// Of these current versions, which it puts in another order, as of all blocks up to
-    /// `since`. O(n log n).
-    pub(in crate::index) fn build(current: &mut [SpatialEntry], since: u64) -> Self {
+    /// Of these versions, and of the sequences at which others without a place began and
+    /// ended. O(n log n).
+    pub(in crate::index) fn build<'e>(
+        entries: impl Iterator<Item = &'e SpatialEntry> + Clone,
+        nowhere: [Ascending; 2],
+    ) -> Self {
         let mut tally = Self {
-            cells: Chunked::default(),
-            since,
+            nowhere,
+            ..Self::default()
         };
-        tally.cells.push(Cell::of(current, since));
-        tally.divide(0, (ALL, 0), current, since);
+        tally.cells.push(Cell::default());
+        let events = events_of(entries.clone().map(|entry| {
+            let code = code_of(entry.rect().middle());
+            (code, entry.begin_seq, entry.end_seq)
+        }));
+        if let Some(cell) = tally.cells.get_mut(0) {
+            (cell.begun, cell.ended) = counts_of(&events);
+        }
+        tally.divide(0, 0, events, Division::default());
+        tally.fit(0, 0, 1, entries.map(SpatialEntry::rect));
         tally
     }
 
-    /// Divides a cell, which has these versions, and those that come of it.
-    fn divide(&mut self, cell: u32, square: (Square, u32), entries: &mut [SpatialEntry], seq: u64) {
-        let mut parts = vec![(cell, square, entries)];
-        while let Some((cell, (square, depth), entries)) = parts.pop() {
-            let below = self.cells.len() as u32;
-            let Some(divided) = self.cells.get_mut(cell as usize) else {
-                return;
-            };
-            if divided.count < DIVIDED {
-                continue;
-            }
-            let corner = entries.first().map(|entry| entry.rect().min);
-            let alike = |entry: &SpatialEntry| Some(entry.rect().min) == corner;
-            if depth == DEPTH || entries.iter().all(alike) {
-                let twice = divided.count.saturating_mul(2);
-                divided.most = if twice > STUCK as u32 { NEVER } else { twice };
-                continue;
-            }
-            (divided.below, divided.divided) = (below, seq);
-            let changed = divided.changed;
-            let is_low = |axis: usize| {
-                let middle = square.middle(axis);
-                move |entry: &SpatialEntry| entry.rect().min[axis] < middle
-            };
-            let south = partition(entries, is_low(1));
-            let (south, north) = entries.split_at_mut(south);
-            for (half, high) in [(south, false), (north, true)] {
-                let west = partition(half, is_low(0));
-                let (west, east) = half.split_at_mut(west);
-                for (quarter, east) in [(west, false), (east, true)] {
-                    let number = self.cells.push(Cell::of(quarter, changed));
-                    let square = (square.quarter([east, high]), depth + 1);
-                    parts.push((number as u32, square, quarter));
+    /// Lets cells be divided with all that ever was in them only if that is less work.
+    #[cfg(test)]
+    pub(in crate::index) fn set_history(&mut self, work: usize) {
+        self.history = work;
+    }
+
+    /// Counts a version that began at `seq` and that the index has already, with what ended
+    /// there.
+    pub(in crate::index) fn begin(&mut self, rect: Option<&Rect>, seq: u64, index: &SpatialIndex) {
+        let [nowhere, _] = &mut self.nowhere;
+        let Some(rect) = rect else {
+            return nowhere.push(seq);
+        };
+        if self.cells.len() == 0 {
+            self.cells.push(Cell::default());
+        }
+        let code = code_of(rect.middle());
+        let (mut place, mut depth) = (0, 0);
+        while let Some(cell) = self.cells.get_mut(place as usize) {
+            cell.take_in(rect);
+            cell.begun += 1;
+            if cell.below == 0 {
+                if cell.current() >= cell.most {
+                    self.divide_leaf((place, depth), code, index);
                 }
+                return;
             }
+            let entered = quarter(code, depth);
+            let below = cell.below;
+            if let Some(division) = self.divisions.get_mut(division_of(below)) {
+                division.begun.push(entered);
+            }
+            (place, depth) = (below + entered, depth + 1);
         }
     }
 
-    /// Counts a version that began at `seq` and that the index has already, with what was
-    /// superseded there.
-    pub(in crate::index) fn add(&mut self, rect: &Rect, seq: u64, index: &SpatialIndex) {
-        if self.cells.len() == 0 {
-            self.cells.push(Cell::of(&[], 0));
-        }
-        let (mut square, mut depth, mut place) = (ALL, 0, 0_u32);
-        loop {
-            let Some(cell) = self.cells.get_mut(place as usize) else {
-                return;
-            };
-            cell.widen(rect);
-            cell.count += 1;
-            cell.changed = seq;
+    /// Counts that a version ended at `seq`.
+    pub(in crate::index) fn end(&mut self, rect: Option<&Rect>, seq: u64) {
+        let [_, nowhere] = &mut self.nowhere;
+        let Some(rect) = rect else {
+            return nowhere.push(seq);
+        };
+        let code = code_of(rect.middle());
+        let (mut place, mut depth) = (0, 0);
+        while let Some(cell) = self.cells.get_mut(place as usize) {
+            cell.ended += 1;
             if cell.below == 0 {
-                break;
+                return;
             }
-            place = cell.below + square.enter(rect.min);
-            depth += 1;
+            let entered = quarter(code, depth);
+            let below = cell.below;
+            if let Some(division) = self.divisions.get_mut(division_of(below)) {
+                division.ended.push(entered);
+            }
+            (place, depth) = (below + entered, depth + 1);
         }
-        let Some(cell) = self.cells.get(place as usize).copied() else {
+    }
+
+    /// Divides a cell without quarters, with all versions that ever were in it or, where those
+    /// are too many, with those that are there.
+    fn divide_leaf(&mut self, (place, depth): (u32, u32), code: Code, index: &SpatialIndex) {
+        let Some(&cell) = self.cells.get(place as usize) else {
             return;
         };
-        if cell.count < cell.most {
-            return;
-        }
-        let mut entries = Vec::with_capacity(cell.count as usize);
-        let found = index.each_touching(&cell.bounds, ALIVE - 1, STUCK, |begin_seq, rect| {
-            if self.holds(place, rect.min) {
-                entries.push(SpatialEntry::new(rect, begin_seq, ALIVE));
+        let own = |rect: &Rect| {
+            let own = code_of(rect.middle());
+            (prefix(own, depth) == prefix(code, depth)).then_some(own)
+        };
+        let mut versions = Vec::new();
+        let all = index.each_ever(&cell.bounds, self.history, |begin_seq, end_seq, rect| {
+            if let Some(code) = own(&rect) {
+                versions.push((code, begin_seq, end_seq, rect));
             }
         });
-        match found {
-            Some(_) if entries.len() == cell.count as usize => {
-                self.divide(place, (square, depth), &mut entries, seq);
-            }
-            // Later, when there are more.
-            _ => {
+        let mut division = Division::default();
+        let is_all = all.is_some() && {
+            // Some ended before the cell came to be, where that knows only later ones.
+            versions.sort_unstable_by_key(|(_, _, end_seq, _)| *end_seq);
+            let before = versions.len().saturating_sub(cell.begun as usize);
+            versions.drain(..before);
+            let ended = versions
+                .iter()
+                .filter(|(_, _, end_seq, _)| *end_seq < ALIVE);
+            versions.len() == cell.begun as usize && ended.count() == cell.ended as usize
+        };
+        if !is_all {
+            versions.clear();
+            let now = index.each_touching(&cell.bounds, ALIVE - 1, STUCK, |begin_seq, rect| {
+                if let Some(code) = own(&rect) {
+                    versions.push((code, begin_seq, ALIVE, rect));
+                }
+            });
+            if now.is_none() || versions.len() != cell.current() as usize {
+                // Later, when there are more.
                 if let Some(cell) = self.cells.get_mut(place as usize) {
                     cell.most = cell.most.saturating_mul(2);
                 }
-            }
-        }
-    }
-
-    /// Counts a version no longer that ended at `seq`.
-    pub(in crate::index) fn remove(&mut self, rect: &Rect, seq: u64) {
-        let (mut square, mut place) = (ALL, 0_u32);
-        while let Some(cell) = self.cells.get_mut(place as usize) {
-            cell.count = cell.count.saturating_sub(1);
-            cell.changed = seq;
-            if cell.below == 0 {
                 return;
             }
-            place = cell.below + square.enter(rect.min);
+            (division.known_from, division.skipped) = (cell.begun, cell.ended);
         }
+        let first = self.cells.len();
+        let events = events_of(
+            versions
+                .iter()
+                .map(|(code, begin_seq, end_seq, _)| (*code, *begin_seq, *end_seq)),
+        );
+        self.divide(place, depth, events, division);
+        let rects = versions.iter().map(|(_, _, _, rect)| *rect);
+        self.fit(place, depth, first, rects);
     }
 
-    /// Whether a corner lies in a cell.
-    fn holds(&self, cell: u32, corner: [f64; 2]) -> bool {
-        let (mut square, mut place) = (ALL, 0_u32);
-        while place != cell {
-            match self.cells.get(place as usize) {
-                Some(above) if above.below > 0 => place = above.below + square.enter(corner),
-                _ => return false,
-            }
-        }
-        true
-    }
-
-    /// Does the next step of counting: adds to `walk` what is counted, and appends to `found`
-    /// what has to be looked at. All steps together have each version once, whatever is
-    /// written in between. Gives up with more than `most` work.
-    pub(in crate::index) fn step(
-        &self,
-        index: &SpatialIndex,
-        walk: &mut CountWalk,
-        most: usize,
-        found: &mut Vec<Placed>,
-    ) -> CountStep {
-        if walk.at < self.since {
-            return CountStep::GivenUp;
-        }
-        let until = walk.spent.saturating_add(STEP);
-        while walk.spent < until {
-            let Some((piece, place)) = walk.tasks.pop() else {
-                return CountStep::Done;
+    /// Divides a cell, of which these are the events in their order, and those that come of
+    /// it.
+    fn divide(&mut self, place: u32, depth: u32, mut events: Vec<Event>, division: Division) {
+        let mut sorted = Vec::new();
+        let mut first = Some(division);
+        let mut parts = vec![(place, depth, 0..events.len())];
+        while let Some((place, depth, range)) = parts.pop() {
+            let mut division = first.take().unwrap_or_default();
+            let start = range.start;
+            let Some(events) = events.get_mut(range) else {
+                return;
             };
-            walk.spent += 1;
-            let (before, rest) = walk.pieces.split_at(piece);
-            let (Some(rect), Some(cell)) = (rest.first(), self.cells.get(place as usize)) else {
-                continue;
+            let peak = peak_of(events);
+            let below = self.cells.len() as u32;
+            let Some(cell) = self.cells.get_mut(place as usize) else {
+                return;
             };
-            let unchanged = cell.changed <= walk.at;
-            if unchanged && cell.count == 0 || !rect.intersects(&cell.bounds) {
+            if peak < DIVIDED {
                 continue;
             }
-            let alone = !before.iter().any(|piece| piece.intersects(&cell.bounds));
-            if unchanged && alone && rect.contains(&cell.bounds) {
-                walk.counted += u64::from(cell.count);
+            let one = events.first().map(place_of);
+            if depth == DEPTH || events.iter().all(|event| Some(place_of(event)) == one) {
+                let twice = peak.saturating_mul(2);
+                cell.most = if twice > STUCK as u32 { NEVER } else { twice };
                 continue;
             }
-            if cell.below > 0 && cell.divided <= walk.at {
-                walk.tasks.extend((0..4).map(|n| (piece, cell.below + n)));
-                continue;
-            }
-            let region = Rect {
-                min: [0, 1].map(|axis| rect.min[axis].max(cell.bounds.min[axis])),
-                max: [0, 1].map(|axis| rect.max[axis].min(cell.bounds.max[axis])),
-            };
-            let work = index.each_touching(&region, walk.at, STUCK, |seq, rect| {
-                if self.holds(place, rect.min) && !before.iter().any(|p| p.intersects(&rect)) {
-                    found.push(Placed { seq, rect });
+            cell.below = below;
+            let entered = |event: &Event| quarter(place_of(event), depth);
+            for event in events.iter() {
+                match ends(event) {
+                    false => division.begun.push(entered(event)),
+                    true => division.ended.push(entered(event)),
                 }
-            });
-            match work {
-                Some(work) if walk.spent + work <= most => walk.spent += work,
-                _ => return CountStep::GivenUp,
+            }
+            self.divisions.push(division);
+            sorted.clear();
+            for number in 0..4 {
+                let from = sorted.len();
+                sorted.extend(events.iter().filter(|event| entered(event) == number));
+                let own = sorted.get(from..).unwrap_or_default();
+                let (begun, ended) = counts_of(own);
+                let cell = self.cells.push(Cell {
+                    begun,
+                    ended,
+                    ..Cell::default()
+                });
+                parts.push((cell as u32, depth + 1, start + from..start + sorted.len()));
+            }
+            events.copy_from_slice(&sorted);
+        }
+    }
+
+    /// Gives the cells from number `first` on, all of which are below one, the bounds of these
+    /// versions, which are all of it.
+    fn fit(&mut self, place: u32, depth: u32, first: usize, rects: impl Iterator<Item = Rect>) {
+        for rect in rects {
+            let code = code_of(rect.middle());
+            let (mut place, mut depth) = (place, depth);
+            while let Some(cell) = self.cells.get_mut(place as usize) {
+                if cell.below == 0 {
+                    cell.take_in(&rect);
+                    break;
+                }
+                (place, depth) = (cell.below + quarter(code, depth), depth + 1);
             }
         }
-        match walk.tasks.is_empty() {
-            true => CountStep::Done,
-            false => CountStep::More,
+        // Those below a cell come after it.
+        let cells = (first as u32..self.cells.len() as u32).rev();
+        for place in cells.chain([place]) {
+            let below = self.cells.get(place as usize).map_or(0, |cell| cell.below);
+            let numbers = (0..4).filter(|_| below > 0);
+            for number in numbers {
+                let child = self.cells.get((below + number) as usize).copied();
+                if let Some((cell, child)) = self.cells.get_mut(place as usize).zip(child) {
+                    cell.bounds.extend(&child.bounds);
+                    cell.middles.extend(&child.middles);
+                }
+            }
         }
     }
-}
 
-/// Puts the entries of which something holds before all others, and returns how many those
-/// are.
-fn partition(entries: &mut [SpatialEntry], holds: impl Fn(&SpatialEntry) -> bool) -> usize {
-    let mut count = 0;
-    for place in 0..entries.len() {
-        if entries.get(place).is_some_and(&holds) {
-            entries.swap(place, count);
-            count += 1;
+    /// All of it, as of a sequence by which so many versions had begun and ended, with and
+    /// without a place.
+    pub(super) fn all(&self, at: u64, (begun, ended): (usize, usize)) -> Counted {
+        let [began, gone] = &self.nowhere;
+        Counted {
+            place: 0,
+            depth: 0,
+            code: 0,
+            begun: begun.saturating_sub(began.count_until(at)) as u32,
+            ended: ended.saturating_sub(gone.count_until(at)) as u32,
         }
     }
-    count
+
+    pub(super) fn cell(&self, counted: &Counted) -> Option<&Cell> {
+        self.cells.get(counted.place as usize)
+    }
+
+    /// The quarters of a cell, if it was divided by then or is known as if it had been. O(1).
+    pub(super) fn quarters(&self, counted: &Counted) -> Option<[Counted; 4]> {
+        let below = self.cell(counted)?.below;
+        if below == 0 {
+            return None;
+        }
+        let division = self.divisions.get(division_of(below))?;
+        let (begun, ended) = division.known(counted.begun, counted.ended)?;
+        let (begun, ended) = (division.begun.ranks(begun), division.ended.ranks(ended));
+        Some([0, 1, 2, 3].map(|number| Counted {
+            place: below + number,
+            depth: counted.depth + 1,
+            code: counted.code << 2 | u64::from(number),
+            begun: begun[number as usize],
+            ended: ended[number as usize],
+        }))
+    }
 }

@@ -225,5 +225,5 @@ fn the_history_is_packed_and_stays_whole() {
             }
         }
     }
-    assert!(index.history.packed(1).count() + index.history.packed(4_000).count() < 14);
+    assert!(index.history.packed(Some(1)).count() + index.history.packed(Some(4_000)).count() < 14);
 }

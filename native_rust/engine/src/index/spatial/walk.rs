@@ -313,7 +313,7 @@ impl SpatialIndex {
         }
         for packed in self.packed(walk.at) {
             let most = part.work.saturating_sub(work);
-            let done = packed.touching(&touching, walk.at, most, &mut take);
+            let done = packed.touching(&touching, Some(walk.at), most, &mut take);
             whole &= done.is_some();
             work += done.unwrap_or(most);
         }
@@ -380,7 +380,7 @@ impl SpatialIndex {
         for packed in self.packed(at) {
             // These have no crowds, from which a step could take a part.
             let most = walk.portions.part;
-            let Some(work) = packed.touching(&own, at, most, |entry| {
+            let Some(work) = packed.touching(&own, Some(at), most, |entry| {
                 if entry.envelope == own && after < entry.begin_seq {
                     found.push(Placed {
                         seq: entry.begin_seq,

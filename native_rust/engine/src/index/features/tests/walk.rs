@@ -29,7 +29,7 @@ const fn portions(step: usize, part: usize, stuck: usize, scan: usize) -> Portio
 }
 
 /// Envelopes that are hard to tell apart: at one place, on edges, over one another.
-fn hard_rect(random: &mut Random) -> Rect {
+pub(super) fn hard_rect(random: &mut Random) -> Rect {
     let mut number = |bound| random.below(bound) as f64;
     match number(10) as u8 {
         // Two zeros, which are one place.
@@ -55,7 +55,7 @@ fn hard_rect(random: &mut Random) -> Rect {
 }
 
 /// Some pieces, which may touch, overlap, or be a line or a point.
-fn hard_pieces(random: &mut Random) -> Vec<Rect> {
+pub(super) fn hard_pieces(random: &mut Random) -> Vec<Rect> {
     let mut piece = || match random.below(4) {
         0 => Rect {
             min: [-180.0, -90.0],
