@@ -39,8 +39,9 @@ pub(crate) struct Clock {
     last: i64,
     /// Time of the last group that was begun.
     last_group: i64,
-    /// Time of the group that is not wholly visible yet.
+    /// Time of the group that is not wholly visible yet, and of the one that was begun since.
     under_way: Option<i64>,
+    next: Option<i64>,
     /// The last time that was believed.
     believed: Reading,
     /// The one that was furthest ahead, until the clock has stood below it for long.
@@ -61,6 +62,7 @@ impl Clock {
             last,
             last_group: last,
             under_way: None,
+            next: None,
             believed: opened,
             furthest: opened,
             below: None,
@@ -133,21 +135,25 @@ impl Clock {
         }
     }
 
-    /// The time of a group that begins, until it ends.
+    /// The time of a group that begins, until it ends. One may begin while the one before it
+    /// is under way, and ends after it.
     pub(crate) fn begin_group(&mut self) -> i64 {
         let time = self.now();
         self.last_group = time;
-        self.under_way = Some(time);
+        match self.under_way {
+            None => self.under_way = Some(time),
+            Some(_) => self.next = Some(time),
+        }
         time
     }
 
-    /// The group that was begun is visible. One that failed never ends: what came of it
+    /// The group that was begun first is visible. One that failed never ends: what came of it
     /// is known when the database is opened again.
     pub(crate) fn end_group(&mut self) {
-        self.under_way = None;
+        self.under_way = self.next.take();
     }
 
-    /// The time of the group that has begun and not ended.
+    /// The time of the first group that has begun and not ended.
     pub(crate) fn under_way(&self) -> Option<i64> {
         self.under_way
     }
@@ -260,7 +266,13 @@ mod tests {
         let time = clock.begin_group();
         assert_eq!(clock.under_way(), Some(time));
         assert!(clock.now() >= time);
+        // One that begins meanwhile does not hide it.
+        let next = clock.begin_group();
+        assert!(next >= time);
+        assert_eq!((clock.under_way(), clock.last_group()), (Some(time), next));
         clock.end_group();
-        assert_eq!((clock.under_way(), clock.last_group()), (None, time));
+        assert_eq!(clock.under_way(), Some(next));
+        clock.end_group();
+        assert_eq!((clock.under_way(), clock.last_group()), (None, next));
     }
 }

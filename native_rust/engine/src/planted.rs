@@ -10,6 +10,10 @@
 pub(crate) enum Bug {
     /// Acknowledge a write before it is synced.
     AckBeforeSync,
+    /// Show and answer a group whose sync is under way.
+    LandUnsynced,
+    /// Write what was decided on beside a group that failed.
+    WriteAfterFailure,
     /// Show a write to readers before it is synced.
     PublishBeforeSync,
     /// Show a group to readers before it is in the indexes.

@@ -104,6 +104,8 @@ impl fmt::Debug for Reply {
 pub(crate) type Pending = (Transaction, Reply);
 /// The committer's end.
 pub(crate) type Intake = bounded::Intake<Pending>;
+/// What the committer takes.
+pub(crate) type Taken = bounded::Taken<Pending>;
 /// What the committer's waiting ended with.
 pub(crate) type Waited = bounded::Waited<Pending>;
 

@@ -9,6 +9,19 @@ use crate::error::Result;
 use crate::planted::{Bug, planted};
 
 impl Committer {
+    /// Begin to sync a group that was written, on another thread, where any of it asks for
+    /// that and several write at once: for one alone the way there and back takes longer.
+    pub(super) fn begin_sync(&mut self, mut levels: impl Iterator<Item = Durability>) -> bool {
+        let pays = self.has_company && levels.any(|level| level == Durability::Sync);
+        let begun = pays
+            && !planted(Bug::AckBeforeSync)
+            && self.syncer.begin(self.journal.unsynced()).is_ok();
+        if begun {
+            self.sync_by = None;
+        }
+        begun
+    }
+
     /// Sync, or note by when to, as the levels of a group ask for.
     pub(super) fn sync_for(
         &mut self,
@@ -47,6 +60,7 @@ impl Committer {
 
     /// Sync what weak writes have left, and poison the database if that fails.
     pub(super) fn sync_now(&mut self) {
+        self.land();
         self.sync_by = None;
         if self.state.poisoned().is_some() || !self.journal.is_dirty() {
             return;

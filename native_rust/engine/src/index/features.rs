@@ -452,13 +452,20 @@ impl FeatureIndex {
         self.live
     }
 
+    /// A group of writes begins with block `first_seq`, and what comes from now on is of that;
+    /// all before it is published.
+    pub(crate) fn begin_group(&mut self, first_seq: u64) {
+        self.signatures.begin_group(first_seq);
+    }
+
     /// The signatures of the features that are not deleted and how many have each, by
-    /// the newest versions, published or not. At most 4,096 signatures, of 4 MiB, are
+    /// the newest versions; as of `at`, with the last group of writes or, where that is before
+    /// it, without. At most 4,096 signatures, of 4 MiB, are
     /// told apart; a feature that came when there were as many counts as one of its
     /// geometry's type with unknown properties.
     #[must_use]
-    pub fn signatures(&self) -> Vec<(FeatureSignature, u64)> {
-        self.signatures.counts()
+    pub fn signatures(&self, at: u64) -> Vec<(FeatureSignature, u64)> {
+        self.signatures.counts(at)
     }
 }
 

@@ -38,6 +38,41 @@ pub(crate) struct SignatureTable {
     bytes: usize,
     /// The number of the signature of each feature, by the feature's number.
     current: Chunked<u16>,
+    /// What the last group of writes has changed.
+    group: GroupChanges,
+}
+
+/// By how much a group has changed the counts: of a group that readers do not see yet, that
+/// is taken off.
+#[derive(Default)]
+struct GroupChanges {
+    /// Sequence of its first block; 0 where there was none yet.
+    first_seq: u64,
+    changes: HashTable<(FeatureSignature, i64)>,
+}
+
+impl GroupChanges {
+    fn of(&self, signature: &FeatureSignature) -> i64 {
+        let same = |(other, _): &(FeatureSignature, i64)| other == signature;
+        let change = self.changes.find(signature.keyed_hash(), same);
+        change.map_or(0, |(_, change)| *change)
+    }
+
+    fn note(&mut self, signature: &FeatureSignature, by: i64) {
+        if self.first_seq == 0 {
+            return;
+        }
+        let hash = signature.keyed_hash();
+        let known = self.changes.find_mut(hash, |(other, _)| other == signature);
+        match known {
+            Some((_, change)) => *change += by,
+            None => {
+                let change = (signature.clone(), by);
+                let hasher = |(signature, _): &(FeatureSignature, i64)| signature.keyed_hash();
+                self.changes.insert_unique(hash, change, hasher);
+            }
+        }
+    }
 }
 
 struct Slot {
@@ -54,6 +89,7 @@ impl Default for SignatureTable {
             free: Vec::new(),
             bytes: 0,
             current: Chunked::default(),
+            group: GroupChanges::default(),
         };
         for geometry in GeometryType::ALL {
             table.add(&FeatureSignature::unknown(geometry));
@@ -93,13 +129,7 @@ impl SignatureTable {
 
     /// One more feature of this signature.
     fn enter(&mut self, signature: &FeatureSignature) -> u16 {
-        let slots = &self.slots;
-        let same = |number: &u16| {
-            let slot = slots.get(usize::from(*number));
-            slot.is_some_and(|slot| slot.signature == *signature)
-        };
-        let known = self.numbers.find(signature.keyed_hash(), same).copied();
-        let number = match known {
+        let number = match self.number(signature) {
             Some(number) => number,
             None if self.has_room(signature) => {
                 self.bytes += signature.as_bytes().len();
@@ -109,8 +139,18 @@ impl SignatureTable {
         };
         if let Some(slot) = self.slots.get_mut(usize::from(number)) {
             slot.features += 1;
+            self.group.note(&slot.signature, 1);
         }
         number
+    }
+
+    /// The number of a signature that features have.
+    fn number(&self, signature: &FeatureSignature) -> Option<u16> {
+        let same = |number: &u16| {
+            let slot = self.slots.get(usize::from(*number));
+            slot.is_some_and(|slot| slot.signature == *signature)
+        };
+        self.numbers.find(signature.keyed_hash(), same).copied()
     }
 
     fn has_room(&self, signature: &FeatureSignature) -> bool {
@@ -152,6 +192,7 @@ impl SignatureTable {
             return;
         };
         slot.features -= 1;
+        self.group.note(&slot.signature, -1);
         if slot.features > 0 || usize::from(number) < UNKNOWN {
             return;
         }
@@ -168,11 +209,38 @@ impl SignatureTable {
         self.free.push(number);
     }
 
-    /// Each signature that features have, and how many. O(signatures).
-    pub(crate) fn counts(&self) -> Vec<(FeatureSignature, u64)> {
-        let counted = self.slots.iter().filter(|slot| slot.features > 0);
+    /// What is set from now on is of a group that begins with block `first_seq`; all before
+    /// it is seen.
+    pub(crate) fn begin_group(&mut self, first_seq: u64) {
+        self.group.first_seq = first_seq;
+        self.group.changes.clear();
+    }
+
+    /// Each signature that features have, and how many, with the last group or, where `at` is
+    /// before it, without. O(signatures).
+    pub(crate) fn counts(&self, at: u64) -> Vec<(FeatureSignature, u64)> {
+        let unseen = at < self.group.first_seq;
+        let change = |signature: &FeatureSignature| match unseen {
+            true => self.group.of(signature),
+            false => 0,
+        };
+        let slots = self.slots.iter().enumerate();
+        // A free one has a signature that stands for nothing.
+        let taken = slots.filter(|(number, slot)| *number < UNKNOWN || slot.features > 0);
+        let counted = taken.map(|(_, slot)| {
+            let count = i64::from(slot.features) - change(&slot.signature);
+            (&slot.signature, count)
+        });
+        // And those that no feature has any more.
+        let left = self.group.changes.iter().filter(|_| unseen);
+        let left = left.filter(|(signature, _)| self.number(signature).is_none());
+        let left = left.map(|(signature, change)| (signature, -change));
         counted
-            .map(|slot| (slot.signature.clone(), u64::from(slot.features)))
+            .chain(left)
+            .filter_map(|(signature, count)| {
+                let count = u64::try_from(count).ok().filter(|count| *count > 0)?;
+                Some((signature.clone(), count))
+            })
             .collect()
     }
 }

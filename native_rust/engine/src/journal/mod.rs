@@ -55,4 +55,4 @@ pub(crate) use recovery::{Opened, RecoverError, RecoverOptions, create, recover,
 pub(crate) use segments::Segments;
 pub(crate) use start::Start;
 pub(crate) use survey::has_segments;
-pub(crate) use writer::{Group, Journal, WrittenGroup};
+pub(crate) use writer::{Group, Journal, Unsynced, WrittenGroup};

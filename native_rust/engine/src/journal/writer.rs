@@ -156,6 +156,26 @@ impl WrittenGroup {
     }
 }
 
+/// What is written and may not be on the medium yet.
+#[derive(Debug)]
+pub(crate) struct Unsynced {
+    fs: Arc<dyn FileSystem>,
+    segment: Segment,
+    end: u64,
+    head: TreeHead,
+}
+
+impl Unsynced {
+    /// Sync it. Blocks for a disk sync.
+    ///
+    /// # Errors
+    /// As [`Journal::sync`].
+    pub(crate) fn sync(&self) -> Result<()> {
+        self.segment.sync()?;
+        self.segment.check_place(&*self.fs, false)
+    }
+}
+
 /// The segment that is being appended to.
 #[derive(Debug)]
 pub(super) struct Active {
@@ -344,10 +364,29 @@ impl Journal {
             (self.durable_end, self.durable_head) = (self.written_end, self.written_head);
             self.mark_durable()?;
         }
-        self.active.segment.sync()?;
-        self.active.segment.check_place(&*self.fs, false)?;
-        self.durable_end = self.written_end;
-        self.durable_head = self.written_head;
+        let unsynced = self.unsynced();
+        unsynced.sync()?;
+        self.synced(&unsynced)
+    }
+
+    /// What a sync has to make durable now, for any thread. Nothing may be written until
+    /// [`Journal::synced`] is told that it is done.
+    pub(crate) fn unsynced(&self) -> Unsynced {
+        Unsynced {
+            fs: Arc::clone(&self.fs),
+            segment: self.active.segment.clone(),
+            end: self.written_end,
+            head: self.written_head,
+        }
+    }
+
+    /// What was to be synced is; so is the mark then, if there was none yet.
+    ///
+    /// # Errors
+    /// As [`Journal::mark_durable`].
+    pub(crate) fn synced(&mut self, synced: &Unsynced) -> Result<()> {
+        self.durable_end = synced.end;
+        self.durable_head = synced.head;
         match self.marked {
             0 => self.mark_durable(),
             _ => Ok(()),

@@ -13,6 +13,7 @@ use crate::block::{Block, Effect};
 use crate::budget::Cancel;
 use crate::clock::{Clock, system_micros};
 use crate::commit::committer::Committer;
+use crate::commit::flight::Syncer;
 use crate::commit::queue::{WriteQueue, write_queue};
 use crate::commit::snapshotter::Snapshotter;
 use crate::error::{Error, Result};
@@ -156,6 +157,8 @@ pub(crate) fn open(
         index_memory,
         sync_by: None,
         has_company: false,
+        syncer: Syncer::default(),
+        flight: None,
         lock,
     };
     Ok(Opening {

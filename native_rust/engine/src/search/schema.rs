@@ -41,8 +41,7 @@ impl Database {
     /// - `series` counts those that have points or attributes; `first` and `last` are the earliest
     ///   and the latest timestamp, absent without points.
     ///
-    /// `series` is as of block `seq`. `features` is that too unless a group is being
-    /// applied at this moment: then it has some blocks of that group already. Linear
+    /// All is as of block `seq`. Linear
     /// in the properties of each distinct set, whatever there is of features, series and
     /// points: not for a thread that must not wait. As of a sequence that others came after,
     /// all series are gone through, and the blocks of all features that there were are read.
@@ -54,15 +53,16 @@ impl Database {
         let state = &self.state;
         state.check_open()?;
         budget.check()?;
-        let (head, count, signatures) = {
+        let (head, signatures) = {
             let features = state.indexes.features.read();
-            (state.head(), features.len(), features.signatures())
+            let head = state.head();
+            (head, features.signatures(head.tree_size))
         };
         let at = super::at(state, as_of)?;
         let at = as_of.map_or(head.tree_size, |_| at);
         let (count, signatures) = match as_of {
             Some(_) if at < head.tree_size => signatures_as_of(state, at, budget)?,
-            _ => (count, signatures),
+            _ => (head.features, signatures),
         };
         let extent = match head.tree_size == at {
             true => Extent {
@@ -99,7 +99,7 @@ fn signatures_as_of(
     state: &State,
     at: u64,
     budget: &Budget,
-) -> Result<(usize, Vec<(FeatureSignature, u64)>)> {
+) -> Result<(u64, Vec<(FeatureSignature, u64)>)> {
     let target = Target::new(&Area::Everything, Predicate::Intersects);
     let question = Question::new(state, &target, &[], Some(at), budget)?;
     let mut table = SignatureTable::default();
@@ -115,7 +115,7 @@ fn signatures_as_of(
             Ok(())
         },
     )?;
-    Ok((count as usize, table.counts()))
+    Ok((u64::from(count), table.counts(at)))
 }
 
 #[derive(Serialize)]
@@ -128,7 +128,7 @@ struct Schema<'s> {
 /// Numbers of features, by what they have.
 #[derive(Serialize)]
 struct Features<'s> {
-    count: usize,
+    count: u64,
     geometry_types: Counts<{ GeometryType::ALL.len() }>,
     properties: BTreeMap<&'s str, Property>,
     #[serde(rename = "properties_truncated", skip_serializing_if = "is_false")]
@@ -179,7 +179,7 @@ impl<const N: usize> Serialize for Counts<N> {
 }
 
 impl<'s> Features<'s> {
-    fn of(count: usize, signatures: &'s [(FeatureSignature, u64)]) -> Self {
+    fn of(count: u64, signatures: &'s [(FeatureSignature, u64)]) -> Self {
         let mut all = Self {
             count,
             geometry_types: Counts::new(GeometryType::ALL.map(GeometryType::as_str)),

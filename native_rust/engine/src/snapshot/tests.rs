@@ -302,7 +302,7 @@ fn state_of(state: &State, last: u64) -> String {
     let series = &state.indexes.series;
     let counts = (features.len(), series.len(), series.listed());
     out += &format!("{counts:?}\n");
-    let mut signatures = features.signatures();
+    let mut signatures = features.signatures(u64::MAX);
     signatures.sort_by_key(|(signature, _)| signature.geometry() as u8);
     out += &format!("{signatures:?}\n");
     assert_eq!(features.without_signature().count(), 0);

@@ -72,6 +72,23 @@ pub fn compare(db: &Database, model: &Model) -> Result<(), String> {
     let found = found.zip(attributes.iter().map(Option::as_ref));
     same("series", found.collect::<Vec<_>>(), expected.collect())?;
 
+    let schema = db.schema(None, &db.budget(Cancel::default()));
+    let schema: Value = parsed(&schema.map_err(text)?)?;
+    let mut types = serde_json::Map::new();
+    for (_, feature) in features.values() {
+        let name = feature["geometry"]["type"].as_str().unwrap_or("null");
+        let count = types.get(name).and_then(Value::as_u64).unwrap_or(0);
+        types.insert(name.into(), (count + 1).into());
+    }
+    let expected = (features.len() as u64, types);
+    let counted = &schema["features"];
+    let found_types = counted["geometry_types"].as_object().cloned();
+    let found = (
+        counted["count"].as_u64().unwrap_or(0),
+        found_types.unwrap_or_default(),
+    );
+    same("schema", found, expected)?;
+
     compare_as_of(db, model, None)?;
     for (id, versions) in &model.versions {
         let chain = db

@@ -7,14 +7,14 @@ use std::sync::{Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use formdb_engine::types::BoundingBox;
-use formdb_engine::{Ack, BoxQuery, Database, Error, Limits, Order, RangeQuery, Reply};
+use formdb_engine::{Ack, BoxQuery, Database, Durability, Error, Limits, Order, RangeQuery, Reply};
 use serde_json::Value;
 
 use super::ask::{Points, compare, parsed, prepare, same};
 use super::disk::{Op, SimFs};
 use super::generate::transaction;
 use super::model::{Change, Model, Version};
-use super::workload::{limits, open, open_with};
+use super::workload::{Workload, limits, open, open_with};
 use super::{mixed, random, report, seeds};
 
 const WRITERS: u64 = 4;
@@ -366,6 +366,73 @@ fn nothing_is_seen_before_it_is_durable_and_in_the_indexes() {
     }
     report(
         "reading while a sync is under way",
+        began,
+        &[("transactions", transactions)],
+    );
+}
+
+/// A group of several is under way, and the next is made: it is in the indexes, and nothing of it
+/// is seen.
+#[test]
+fn nor_of_a_group_that_is_under_way_while_the_next_is_made() {
+    let began = Instant::now();
+    let mut transactions = 0;
+    for seed in seeds(3) {
+        let workload = Workload::queued(seed, vec![Durability::Sync; 61]);
+        let fs = SimFs::new();
+        // Nothing is synced but groups: no segment is begun, and with the first write the mark
+        // of what is durable is there.
+        let limits = Limits {
+            segment_bytes: 1 << 20,
+            ..limits()
+        };
+        let db = open_with(&fs, limits).unwrap();
+        let (sender, receiver) = mpsc::channel();
+        let submit = |n: usize| {
+            let sender = sender.clone();
+            let reply = Reply::new(move |answer| sender.send((n, answer)).unwrap());
+            db.submit(workload.prepare(&db, n).unwrap(), reply).unwrap();
+        };
+        let acked = |n: usize| {
+            let (number, answer) = receiver.recv().unwrap();
+            answer.unwrap();
+            assert_eq!(number, n, "seed {seed}");
+        };
+        let seen = |n: usize| {
+            // The committer is at it by now.
+            std::thread::sleep(Duration::from_millis(2));
+            assert!(
+                receiver.try_recv().is_err(),
+                "seed {seed}, {n}: acknowledged"
+            );
+            let compared = compare(&db, &workload.models[n]);
+            compared.unwrap_or_else(|e| panic!("seed {seed}, {n}: {e}"));
+        };
+        submit(0);
+        acked(0);
+        for first in (1..61).step_by(6) {
+            fs.hold(|op| matches!(op, Op::SyncData(_)));
+            submit(first);
+            assert!(fs.await_held(), "seed {seed}, {first}: nothing is synced");
+            (first + 1..first + 4).for_each(submit);
+            fs.let_on();
+            acked(first);
+            assert!(
+                fs.await_held(),
+                "seed {seed}, {first}: the group is not synced"
+            );
+            seen(first + 1);
+            (first + 4..first + 6).for_each(submit);
+            seen(first + 1);
+            fs.release();
+            (first + 1..first + 6).for_each(acked);
+            seen(first + 6);
+            transactions += 6;
+        }
+        db.close();
+    }
+    report(
+        "reading while groups are under way",
         began,
         &[("transactions", transactions)],
     );

@@ -4,7 +4,7 @@ use std::ops::AddAssign;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use formdb_engine::Limits;
+use formdb_engine::{Durability, Limits};
 
 use super::disk::SimFs;
 use super::image::{CrashPoint, Fate};
@@ -228,7 +228,8 @@ fn what_is_written_at_the_interval_is_there_in_time_though_the_queue_never_runs_
             ..limits()
         };
         let each = Duration::from_millis(6);
-        let run = Run::busy(&workload, limits, each, Duration::from_millis(150));
+        let times = (each, Duration::from_millis(150));
+        let run = Run::busy(&workload, limits, 2, times);
         let run = run.unwrap_or_else(|e| panic!("seed {seed} (FORMDB_SEED): {e}"));
         let points: Vec<CrashPoint> = run.crash_points();
         let some: Vec<&CrashPoint> = points.iter().step_by(2).collect();
@@ -241,6 +242,31 @@ fn what_is_written_at_the_interval_is_there_in_time_though_the_queue_never_runs_
         ("disk images", all.images),
     ];
     report("power failures, the queue never empty", began, &figures);
+}
+
+#[test]
+fn nor_where_each_group_is_made_while_the_one_before_it_is_under_way() {
+    let began = Instant::now();
+    let mut all = Tally::default();
+    for seed in seeds(3) {
+        let levels = (0..41).map(|n| match (n + seed as usize) % 8 {
+            0 => Durability::Interval,
+            _ => Durability::Sync,
+        });
+        let workload = Workload::queued(seed, levels.collect());
+        let times = (Duration::from_millis(1), Duration::from_secs(3_600));
+        let run = Run::busy(&workload, limits(), 5, times);
+        let run = run.unwrap_or_else(|e| panic!("seed {seed} (FORMDB_SEED): {e}"));
+        let points = run.crash_points();
+        all += in_parallel(&points, |point| check(&run, point, 12, 20));
+        all.runs += 1;
+    }
+    let figures = [
+        ("workloads", all.runs),
+        ("crash points", all.points),
+        ("disk images", all.images),
+    ];
+    report("power failures, groups under way", began, &figures);
 }
 
 #[test]

@@ -2,10 +2,10 @@
 //! failed sync.
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Instant;
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
 
-use formdb_engine::{Database, Durability, Error, IdempotencyKey, Limits};
+use formdb_engine::{Database, Durability, Error, IdempotencyKey, Limits, Reply};
 
 use super::ask::{compare, prepare, text};
 use super::disk::{EINTR, EIO, ENOSPC, Fault, Pages, SimFs};
@@ -185,6 +185,97 @@ fn whatever_a_failed_sync_did_to_its_pages_nothing_acked_or_seen_is_lost() {
         ("disk images behind them", images),
     ];
     report("failed syncs", began, &figures);
+}
+
+/// Queue all of a workload at once, in an order in which some are made while others are
+/// under way, and wait for the answers. Checks that from the first that failed on all did, and
+/// that what is seen is what was acknowledged.
+fn attempt_at_once(fs: &SimFs, workload: &Workload) -> Result<usize, String> {
+    let Ok(db) = open(fs) else {
+        return Ok(0);
+    };
+    fs.slow_down(Duration::from_micros(300));
+    let (sender, receiver) = mpsc::channel();
+    let mut sent = 0;
+    for n in 0..workload.transactions.len() {
+        while db.info().map_err(text)?.queued >= 4 {
+            std::thread::sleep(Duration::from_micros(20));
+        }
+        let sender = sender.clone();
+        let reply = Reply::new(move |answer| drop(sender.send(answer)));
+        match db.submit(workload.prepare(&db, n).map_err(text)?, reply) {
+            Ok(()) => sent += 1,
+            Err(Error::Poisoned { .. }) => break,
+            Err(other) => return Err(text(other)),
+        }
+    }
+    drop(sender);
+    let answers: Vec<_> = receiver.iter().collect();
+    if answers.len() != sent {
+        return Err(format!("{sent} sent, {} answered", answers.len()));
+    }
+    let acked = answers.iter().take_while(|answer| answer.is_ok()).count();
+    for answer in answers.get(acked..).unwrap_or_default() {
+        match answer {
+            Err(Error::Unsettled { .. } | Error::Poisoned { .. }) => {}
+            other => return Err(format!("after one that failed: {other:?}")),
+        }
+    }
+    fs.slow_down(Duration::ZERO);
+    workload.compare(&db, acked)?;
+    db.close();
+    Ok(acked)
+}
+
+#[test]
+fn where_a_group_fails_while_the_next_one_is_made_both_do() {
+    let began = Instant::now();
+    let (mut faults, mut images, mut failed) = (0, 0, 0);
+    for seed in seeds(3) {
+        let workload = Workload::queued(seed, vec![Durability::Sync; 24]);
+        let calm = SimFs::new();
+        assert_eq!(attempt_at_once(&calm, &workload), Ok(24));
+        let pages = [Pages::Kept, Pages::Lost, Pages::Reverted];
+        let syncs = (0..calm.tried().2).flat_map(|at| pages.map(|pages| Fault::Sync { at, pages }));
+        let changes = (0..calm.tried().0).map(|at| Fault::Change {
+            at,
+            for_ever: false,
+            errno: EIO,
+            partial: true,
+        });
+        for fault in syncs.chain(changes) {
+            let fs = SimFs::new();
+            fs.inject(fault);
+            let check = || {
+                let acked = attempt_at_once(&fs, &workload)?;
+                let (before, log) = fs.history();
+                let points = crash_points(before, &log);
+                let last = &points[points.len() - 1];
+                for (fates, image) in last.images(6, seed) {
+                    let db = open(&SimFs::of(image)).map_err(text)?;
+                    let found = workload.transactions_in(db.info().map_err(text)?.seq)?;
+                    if found < acked {
+                        return Err(format!("{fates:?}: {acked} acked, {found} found"));
+                    }
+                    workload.compare(&db, found)?;
+                    db.close();
+                    images += 1;
+                }
+                Ok(acked)
+            };
+            let mut check = check;
+            let acked =
+                check().unwrap_or_else(|e| panic!("seed {seed} (FORMDB_SEED), {fault:?}: {e}"));
+            faults += 1;
+            failed += usize::from(acked < 24);
+        }
+    }
+    let figures = [
+        ("faults", faults),
+        ("with which writes failed", failed),
+        ("disk images behind them", images),
+    ];
+    report("failures of groups under way", began, &figures);
 }
 
 #[test]

@@ -15,10 +15,13 @@ use super::{in_parallel, report};
 
 const POWER: &str =
     "crash::after_a_power_failure_every_acked_transaction_is_there_and_no_half_of_one";
+const UNDER_WAY: &str = "crash::nor_where_each_group_is_made_while_the_one_before_it_is_under_way";
+const BOTH: &str = "faults::where_a_group_fails_while_the_next_one_is_made_both_do";
 const OPENING: &str = "crash::what_opening_showed_survives_a_crash_of_opening";
 const CHANGES: &str =
     "faults::after_a_failed_change_writes_are_refused_reads_go_on_and_nothing_acked_is_lost";
 const SEEN: &str = "concurrency::nothing_is_seen_before_it_is_durable_and_in_the_indexes";
+const SEEN_UNDER_WAY: &str = "concurrency::nor_of_a_group_that_is_under_way_while_the_next_is_made";
 const READERS: &str =
     "concurrency::every_reader_sees_the_state_of_one_sequence_and_never_an_older_one_again";
 const FORGED: &str = "damage::headers_and_blocks_with_checksums_made_to_fit_are_refused";
@@ -52,8 +55,11 @@ const EARLY: &str = "snapshots::a_snapshot_holds_nothing_that_a_crash_takes_back
 const SNAPSHOT: &str = "snapshots::a_damaged_snapshot_is_ignored_and_said_to_be";
 
 /// Each bug by its name in the engine, and a test that has to notice it.
-const BUGS: [(&str, &str); 42] = [
+const BUGS: [(&str, &str); 45] = [
     ("AckBeforeSync", POWER),
+    ("LandUnsynced", UNDER_WAY),
+    ("LandUnsynced", SEEN_UNDER_WAY),
+    ("WriteAfterFailure", BOTH),
     ("PublishBeforeSync", SEEN),
     ("PublishBeforeApply", READERS),
     ("ApplyHalf", POWER),
@@ -138,9 +144,35 @@ fn each_is_noticed() {
     let mut cases: Vec<(&str, &str)> = BUGS.to_vec();
     cases.extend(
         [
-            POWER, OPENING, CHANGES, SEEN, READERS, FORGED, SWAPPED, DIVERGED, SPARED, SNAPSHOT,
-            LOST, MADE, FOUND, SHARED, PURGED, VANISHED, CHANGED, CLOSED, BUSY, AGAIN, MOMENT,
-            ABORTED, ANSWERED, COUNTED, SALVAGED, EARLY,
+            POWER,
+            OPENING,
+            CHANGES,
+            SEEN,
+            READERS,
+            FORGED,
+            SWAPPED,
+            DIVERGED,
+            SPARED,
+            SNAPSHOT,
+            LOST,
+            MADE,
+            FOUND,
+            SHARED,
+            PURGED,
+            VANISHED,
+            CHANGED,
+            CLOSED,
+            BUSY,
+            AGAIN,
+            MOMENT,
+            ABORTED,
+            ANSWERED,
+            COUNTED,
+            SALVAGED,
+            EARLY,
+            UNDER_WAY,
+            BOTH,
+            SEEN_UNDER_WAY,
         ]
         .map(|test| ("", test)),
     );

@@ -92,6 +92,19 @@ impl Workload {
     /// One that undoes nothing, so that all of it can be queued at once. Three fifths
     /// of it are never synced at once, the rest at all levels.
     pub fn weak(seed: u64, transactions: usize) -> Arc<Self> {
+        let mut state = mixed(seed, 5);
+        let level = |n: usize| match random(&mut state) % 6 {
+            0 if n * 5 > transactions * 3 => Durability::Sync,
+            1 | 2 => Durability::None,
+            _ => Durability::Interval,
+        };
+        let levels = (0..transactions).map(level).collect();
+        Self::queued(seed, levels)
+    }
+
+    /// One that undoes nothing, with these levels.
+    pub fn queued(seed: u64, levels: Vec<Durability>) -> Arc<Self> {
+        let transactions = levels.len();
         let mut models = vec![Model::default()];
         let mut all = Vec::new();
         let undoes = |change: &Change| matches!(change, Change::Revert(_));
@@ -108,13 +121,6 @@ impl Workload {
             models.push(model);
             all.push(changes);
         }
-        let mut state = mixed(seed, 5);
-        let level = |n: usize| match random(&mut state) % 6 {
-            0 if n * 5 > transactions * 3 => Durability::Sync,
-            1 | 2 => Durability::None,
-            _ => Durability::Interval,
-        };
-        let levels = (0..transactions).map(level).collect();
         Self::with(seed, all, levels, models)
     }
 
@@ -300,15 +306,15 @@ impl Run {
         Ok(run)
     }
 
-    /// Run a workload of weak writes on a slow disk, so that the queue never runs empty.
-    /// What a write of level `interval` promises, once `allowed` has passed since its
+    /// Run a workload on a slow disk, so that the queue never runs empty: `waiting` are queued
+    /// at a time. What a write of level `interval` promises, once `allowed` has passed since its
     /// answer, is among the promises. Time in which nobody works does not count: of the
     /// time between two changes of the disk no more than a few of its own count.
     pub fn busy(
         workload: &Arc<Workload>,
         limits: Limits,
-        each: Duration,
-        allowed: Duration,
+        waiting: u64,
+        (each, allowed): (Duration, Duration),
     ) -> Result<Self, String> {
         let fs = SimFs::new();
         let db = open_with(&fs, limits).map_err(text)?;
@@ -324,7 +330,7 @@ impl Run {
         };
         let (sender, receiver) = mpsc::channel();
         for n in 0..workload.transactions.len() - 1 {
-            while db.info().map_err(text)?.queued >= 2 {
+            while db.info().map_err(text)?.queued >= waiting {
                 std::thread::sleep(each / 20);
             }
             let (fs, sender) = (run.fs.clone(), sender.clone());

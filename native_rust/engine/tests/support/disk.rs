@@ -170,6 +170,11 @@ impl SimFs {
         self.0.gate.await_held()
     }
 
+    /// Let what waits go on, and go on holding what comes.
+    pub fn let_on(&self) {
+        self.0.gate.let_on();
+    }
+
     pub fn release(&self) {
         self.0.gate.release();
     }

@@ -168,13 +168,13 @@ proptest! {
                     prop_assert_eq!(left, !index.ended.is_empty());
                 }
             }
-            prop_assert_eq!(sorted(index.signatures()), model.signatures());
+            prop_assert_eq!(sorted(index.signatures(u64::MAX)), model.signatures());
         }
         let loaded = loader.finish();
         let features = model.visible(u64::MAX).count();
         for index in [&index, &loaded] {
             prop_assert_eq!(index.len(), features);
-            prop_assert_eq!(sorted(index.signatures()), model.signatures());
+            prop_assert_eq!(sorted(index.signatures(u64::MAX)), model.signatures());
             for at in 0..=seq + 1 {
                 for pieces in &boxes {
                     prop_assert_eq!(hits(index, pieces, at), model.query(pieces, at), "at {}", at);

@@ -45,7 +45,11 @@ impl Model {
 }
 
 fn counts(table: &SignatureTable) -> HashMap<Vec<u8>, u64> {
-    let counts = table.counts();
+    counts_at(table, u64::MAX)
+}
+
+fn counts_at(table: &SignatureTable, at: u64) -> HashMap<Vec<u8>, u64> {
+    let counts = table.counts(at);
     let distinct = counts.len();
     let counts: HashMap<Vec<u8>, u64> = counts
         .into_iter()
@@ -70,7 +74,13 @@ fn churn(signatures: &[FeatureSignature], features: u32, steps: usize) {
     let mut table = SignatureTable::default();
     let mut model = Model::default();
     let mut most = 0;
+    // Before the last group of writes, which began at a step.
+    let mut before = (0, HashMap::new());
     for step in 0..steps {
+        if random.below(steps as u64 / 16) == 0 {
+            table.begin_group(step as u64 + 1);
+            before = (step as u64, model.counts.clone());
+        }
         let number = random.below(u64::from(features)) as u32;
         let first = random.below(signatures.len() as u64) as usize;
         // Deletes prevail in the second half.
@@ -80,6 +90,9 @@ fn churn(signatures: &[FeatureSignature], features: u32, steps: usize) {
         model.set(number, signature);
         if step % (steps / 8) == 0 {
             assert_eq!(counts(&table), model.counts, "step {step}");
+            if before.0 > 0 {
+                assert_eq!(counts_at(&table, before.0), before.1, "step {step}");
+            }
             most = most.max(model.unknown());
         }
     }
@@ -109,7 +122,7 @@ fn there_are_so_many_shapes_and_no_more() {
         table.set(number, Some(signature));
     }
     let known = |table: &SignatureTable| {
-        let counts = table.counts();
+        let counts = table.counts(u64::MAX);
         counts
             .iter()
             .filter(|(s, _)| s.properties().is_some())
@@ -151,14 +164,14 @@ fn a_feature_without_a_shape_is_not_counted() {
     table.set(5, Some(&wide));
     table.set(2, None);
     assert_eq!(table.current.len(), 6);
-    assert_eq!(table.counts(), [(wide.clone(), 1)]);
+    assert_eq!(table.counts(u64::MAX), [(wide.clone(), 1)]);
     table.set(5, Some(&wide));
     table.set(4, Some(&signature(4, 3)));
-    assert_eq!(table.counts(), [(wide, 1), (signature(4, 3), 1)]);
+    assert_eq!(table.counts(u64::MAX), [(wide, 1), (signature(4, 3), 1)]);
     table.set(5, None);
     table.set(5, None);
     table.set(1_000_000, None);
-    assert_eq!(table.counts(), [(signature(4, 3), 1)]);
+    assert_eq!(table.counts(u64::MAX), [(signature(4, 3), 1)]);
 }
 
 /// Figures for planning; run with `--release -- --ignored --nocapture`.
@@ -181,7 +194,7 @@ fn timings() {
         }
         let again = start.elapsed() / N;
         let start = Instant::now();
-        let counts = table.counts().len();
+        let counts = table.counts(u64::MAX).len();
         println!(
             "{distinct} signatures: first {first:?}, again {again:?}, counts of {counts} {:?}",
             start.elapsed()

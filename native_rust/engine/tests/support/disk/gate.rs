@@ -18,6 +18,8 @@ enum Hold {
 struct State {
     hold: Option<Hold>,
     waiting: usize,
+    /// How often what waited was let go on alone.
+    turn: usize,
 }
 
 #[derive(Debug, Default)]
@@ -37,6 +39,14 @@ impl Gate {
 
     pub fn release(&self) {
         self.state.lock().unwrap().hold = None;
+        self.moved.notify_all();
+    }
+
+    /// Let what waits go on, and go on holding what comes.
+    pub fn let_on(&self) {
+        let mut state = self.state.lock().unwrap();
+        state.turn += 1;
+        state.waiting = 0;
         self.moved.notify_all();
     }
 
@@ -65,8 +75,11 @@ impl Gate {
         }
         state.waiting += 1;
         self.moved.notify_all();
-        let held = |state: &mut State| state.hold.is_some_and(&holds);
+        let turn = state.turn;
+        let held = |state: &mut State| state.turn == turn && state.hold.is_some_and(&holds);
         state = self.moved.wait_while(state, held).unwrap();
-        state.waiting -= 1;
+        if state.turn == turn {
+            state.waiting -= 1;
+        }
     }
 }
