@@ -42,7 +42,18 @@ impl Room {
         if missing == 0 {
             return true;
         }
-        let grown = held.grow(missing.next_multiple_of(STEP));
+        let missing = missing.next_multiple_of(STEP);
+        // With more no other request would have any: there is no use in trying again.
+        let most = held.limit() / 4 * 3;
+        let grown = match held.bytes().saturating_add(missing) {
+            all if all > most => Err(Error::TooLarge {
+                what: "the memory for the values of the document, in bytes",
+                actual: all as u64,
+                limit: most as u64,
+                setting: "work_bytes",
+            }),
+            _ => held.grow(missing),
+        };
         grown
             .map_err(|refusal| *self.refusal.borrow_mut() = Some(refusal))
             .is_ok()
@@ -61,5 +72,31 @@ impl Room {
     /// Why something could not be read, if there was no room.
     pub(super) fn refusal(&self) -> Option<Error> {
         self.refusal.borrow_mut().take()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::Limits;
+    use crate::mem::Memory;
+
+    #[test]
+    fn what_can_never_have_room_is_too_large_and_what_others_keep_from_it_may_come_again() {
+        let limits = Limits {
+            work_bytes: 64 << 20,
+            ..Limits::default()
+        };
+        let pool = Memory::new(&limits).work;
+        let code = |room: &Room| room.refusal().map(|refusal| refusal.code());
+        let room = Room::new(&pool);
+        assert!(room.take(40 << 20));
+        assert!(!room.take(10 << 20));
+        assert_eq!(code(&room), Some("too_large"));
+        let other = Room::new(&pool);
+        assert!(!other.take(40 << 20));
+        assert_eq!(code(&other), Some("memory_full"));
+        drop(room);
+        assert!(other.take(1));
     }
 }
