@@ -250,8 +250,16 @@ fn read_collection<'a>(
         });
         Ok(())
     });
-    if let Err(error @ Error::MemoryFull { .. }) = streamed {
-        return Err(error);
+    // Read alone it would take no less.
+    let no_room = |error: &Error| match error {
+        Error::MemoryFull { .. } => true,
+        Error::TooLarge { setting, .. } => *setting == "work_bytes",
+        _ => false,
+    };
+    if let Err(error) = streamed.as_ref()
+        && no_room(error)
+    {
+        return streamed.map(|_| ReadFeatures::default());
     }
     if let Err(error) = streamed {
         // It is JSON, or its members could not have been told apart. So one of the

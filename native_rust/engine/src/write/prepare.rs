@@ -537,7 +537,7 @@ mod tests {
         let point_list = |item: &str| format!("{{\"points\":[{}]}}", vec![item; 20].join(","));
         let full = |refused: Result<bool>| {
             assert!(
-                matches!(refused, Err(Error::MemoryFull { .. })),
+                matches!(refused, Err(Error::TooLarge { setting, .. }) if setting == "work_bytes"),
                 "{refused:?}"
             );
             assert_eq!(db.memory().work.used(), 0);

@@ -2,8 +2,8 @@
 
 use formdb_engine::types::BoundingBox;
 use formdb_engine::{
-    BoxQuery, Cancel, Database, EntryQuery, Error, Operation, Order, Point, RangeQuery,
-    SeriesListQuery, Transaction,
+    Area, BoxQuery, Cancel, Database, EntryQuery, Error, Grid, Heatmap, Operation, Order, Point,
+    Predicate, RangeQuery, Search, SeriesListQuery, Transaction,
 };
 use serde_json::Value;
 
@@ -119,7 +119,43 @@ pub fn compare(db: &Database, model: &Model) -> Result<(), String> {
 pub fn compare_as_of(db: &Database, model: &Model, as_of: Option<u64>) -> Result<(), String> {
     let page: Vec<Value> = parsed(&world(db, as_of)?)?;
     let expected = model.in_box([-180.0, -90.0, 180.0, 90.0]);
+    let places = expected.len() as u64;
     same("features in the world", page.iter().collect(), expected)?;
+    let budget = db.budget(Cancel::default());
+    let bbox = BoundingBox::parse("-180,-90,180,90").map_err(text)?;
+    let search = Search {
+        area: Area::Box(bbox),
+        predicate: Predicate::Intersects,
+        filters: Vec::new(),
+        limit: 1,
+        cursor: None,
+        as_of,
+    };
+    let (count, _) = db.count(&search, &budget).map_err(text)?;
+    same("number of features in the world", count, places)?;
+    let everything = Search {
+        area: Area::Everything,
+        ..search
+    };
+    let (count, _) = db.count(&everything, &budget).map_err(text)?;
+    same(
+        "number of all features",
+        count,
+        model.features().len() as u64,
+    )?;
+    let heatmap = Heatmap {
+        bbox,
+        grid: Grid::Degrees {
+            lon: 30.0,
+            lat: 30.0,
+        },
+        sum: None,
+        filters: Vec::new(),
+        as_of,
+    };
+    let cells = db.heatmap(&heatmap, &budget).map_err(text)?.cells;
+    let counted = cells.iter().map(|cell| cell.count).sum();
+    same("features in cells of the world", places, counted)?;
     for (id, versions) in &model.versions {
         match versions.last() {
             Some((seq, Some(feature))) => {
