@@ -2,6 +2,15 @@
 # bin/formdb-server of a release: starts the Erlang VM of this folder with the command that is given.
 set -eu
 
+fail() {
+  printf 'formdb-server: %s\n' "$*" >&2
+  exit 1
+}
+
+# The VM asks for its working folder when it starts. (The shell's own pwd may have kept the name.)
+env pwd -P >/dev/null 2>&1 ||
+  fail "the working folder is not there any more: go to another one (cd /) and try again"
+
 root=$(dirname "$(dirname "$(readlink -f "$0")")")
 read -r erts version <"$root/releases/start_erl.data" || true
 this="$root/releases/$version"
@@ -14,11 +23,6 @@ export HOME="${HOME:-/}"
 # A dump of the VM would hold what the databases hold. ERL_CRASH_DUMP_BYTES=-1 asks for one.
 export ERL_CRASH_DUMP_BYTES="${ERL_CRASH_DUMP_BYTES-0}"
 export FORMDB_DATA_DIR="${FORMDB_DATA_DIR-/var/lib/formdb}"
-
-fail() {
-  printf 'formdb-server: %s\n' "$*" >&2
-  exit 1
-}
 
 # What the linker does not find, or not new enough.
 if command -v ldd >/dev/null 2>&1; then
@@ -54,6 +58,15 @@ case "${1-}" in
     ;;
   remote)
     if [ "$#" -gt 1 ]; then vm -noinput -extra "$@"; fi
+    # Without one, and with one of which the system knows nothing, IEx opens a shell in a VM of its own, and
+    # says so in passing.
+    up=known
+    if command -v tput >/dev/null 2>&1; then up=$(tput -T "${TERM:-dumb}" cuu1 2>/dev/null) || true; fi
+    case "${TERM-}" in '' | dumb) up= ;; esac
+    [ -n "$up" ] || fail "a shell needs a terminal that can do more than this system knows of TERM=${TERM-}: set TERM, such as TERM=xterm"
+    if [ ! -t 0 ] || [ ! -t 1 ]; then
+      fail "a shell needs a terminal: standard input or output is none (with ssh, docker exec or podman exec give -t, with kubectl exec -it)"
+    fi
     asked=$( (vm -noinput -extra remote) ) || exit $?
     # The folder of the cookie.
     HOME=$(printf '%s\n' "$asked" | head -n 1)

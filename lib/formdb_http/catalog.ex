@@ -56,7 +56,7 @@ defmodule FormdbHttp.Catalog do
     # One that was killed had no time to do this itself.
     release()
 
-    case Native.catalog_open(config.data_dir, Config.engine_limits(config)) do
+    case open(config) do
       {:ok, {handle, warnings}} ->
         for warning <- warnings, do: Logger.warning(warning)
         :persistent_term.put(@key, {handle, config})
@@ -66,7 +66,33 @@ defmodule FormdbHttp.Catalog do
 
       {:error, error} ->
         {:stop, {:shutdown, refusal(config.data_dir, Error.from_native(error))}}
+
+      {:fault, sentence} ->
+        {:stop, {:shutdown, sentence}}
     end
+  end
+
+  defp open(config) do
+    without_panic(fn -> Native.catalog_open(config.data_dir, Config.engine_limits(config)) end)
+  end
+
+  @doc false
+  # What `work` returns; where the engine fails over it, a sentence: its arguments and where in the VM
+  # it was called help nobody. What the engine itself has printed does.
+  @spec without_panic((() -> result)) :: result | {:fault, String.t()} when result: term()
+  def without_panic(work) do
+    work.()
+  rescue
+    error in ErlangError ->
+      case error.original do
+        :nif_panicked ->
+          {:fault,
+           "the Rust library failed: that is a fault of FormDB. Report it with the lines above that begin " <>
+             "with \"thread\", which say where"}
+
+        _other ->
+          reraise error, __STACKTRACE__
+      end
   end
 
   # Open databases whose files were taken away take no more writes from then on, and

@@ -14,6 +14,7 @@ defmodule FormdbHttp.Shutdown do
   require Logger
 
   alias FormdbHttp.Log
+  alias FormdbHttpCli.BootSignals
 
   # Beyond the time-out for requests: closing the databases.
   @closing_ms 5_000
@@ -37,6 +38,7 @@ defmodule FormdbHttp.Shutdown do
           :gen_event.add_handler(:erl_signal_server, __MODULE__, drain_timeout_ms)
       end
 
+    :ok = BootSignals.release()
     unless ignored?(), do: :os.set_signal(:sighup, :handle)
     :os.set_signal(:sigterm, :handle)
   end

@@ -5,6 +5,8 @@ defmodule Mix.FormdbRelease do
   # without the scripts of Mix: those are for nodes that are always reachable, with a cookie that every
   # copy of the archive would have.
 
+  alias FormdbHttpCli.BootSignals
+
   # Of the VM's programs: the rest is for building, and for other ways to start it.
   @programs ~w(beam.smp erl erlexec erl_child_setup inet_gethost)
   # Of a version: what starts the VM, and what starts its shell.
@@ -50,6 +52,7 @@ defmodule Mix.FormdbRelease do
     keep(Path.join(release.path, "releases"), ["start_erl.data", release.version])
     keep(Path.join(release.path, "bin"), [])
     native(release)
+    catch_signals(release)
 
     program = Path.join(release.path, "bin/formdb-server")
     File.cp!(@program, program)
@@ -83,6 +86,35 @@ defmodule Mix.FormdbRelease do
     keep(priv, ["native"])
     keep(Path.dirname(library), ["formdb_nif.so"])
     if System.find_executable("strip"), do: run("strip", ["--strip-debug", library])
+  end
+
+  # Calls of FormdbHttpCli.BootSignals: before any other code is loaded, and around the start of kernel.
+  defp catch_signals(release) do
+    path = Path.join(release.version_path, "start_clean.boot")
+    {:script, id, steps} = path |> File.read!() |> :erlang.binary_to_term()
+    ebin = ~c"$RELEASE_LIB/formdb_http-#{release.version}/ebin"
+
+    steps =
+      Enum.flat_map(steps, fn
+        {:progress, :preloaded} = step ->
+          [step, path: [ebin], primLoad: [BootSignals], apply: {BootSignals, :start, []}]
+
+        # Not once more with the others: that would leave an old version of it.
+        {:primLoad, modules} ->
+          [primLoad: modules -- [BootSignals]]
+
+        {:apply, {:application, :start_boot, [:kernel | _]}} = step ->
+          [
+            {:apply, {BootSignals, :give_name, []}},
+            step,
+            {:apply, {BootSignals, :handle, []}}
+          ]
+
+        step ->
+          [step]
+      end)
+
+    File.write!(path, :erlang.term_to_binary({:script, id, steps}))
   end
 
   defp archive(release) do

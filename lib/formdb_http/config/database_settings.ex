@@ -371,7 +371,8 @@ defmodule FormdbHttp.Config.DatabaseSettings do
         engine: true,
         doc:
           "Memory of the whole server for the indexes of its databases; " <>
-            "0: three quarters of what the process may use, control groups included"
+            "0: three quarters of what the process may use, control groups included; where the system " <>
+            "says neither, of 1 GiB, and the log says so"
       },
       %{
         field: :min_free_bytes,

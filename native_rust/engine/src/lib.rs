@@ -95,7 +95,9 @@ pub use live::{
     Matched, Since, Sink, Subscription, SubscriptionInfo,
 };
 pub use measure::HistogramFigures;
-pub use mem::{Memory, Pool, Reservation};
+pub use mem::{
+    Memory, Pool, Reservation, UNKNOWN as UNKNOWN_MEMORY, available as available_memory,
+};
 pub use merkle::{ConsistencyProof, InclusionProof, Tree, leaf_hash, node_hash};
 pub use open::Recovered;
 pub use read::absence::Absence;

@@ -8,7 +8,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use formdb_engine::fs::RealFileSystem;
 use formdb_engine::{
     Catalog, Database, Error, Figures, HistogramFigures, IndexFigures, Limits, Live,
-    RecoveryPolicy, Result, ResultCacheStats, ScrubStats, ScrubStep, to_hex,
+    RecoveryPolicy, Result, ResultCacheStats, ScrubStats, ScrubStep, UNKNOWN_MEMORY,
+    available_memory, to_hex,
 };
 use rustler::{Atom, Encoder, Env, NifMap, NifUnitEnum, ResourceArc, Term};
 
@@ -206,7 +207,14 @@ fn catalog_open<'a>(env: Env<'a>, root: &str, limits: LimitsMap) -> Term<'a> {
     let catalog = Catalog::open(Arc::new(RealFileSystem), Path::new(root), limits.clone());
     let opened = catalog.map(|catalog| {
         catalog.memory().when_freed(crate::allocator::give_back);
-        let warnings = catalog.warnings().to_vec();
+        let mut warnings = catalog.warnings().to_vec();
+        if limits.index_bytes == 0 && available_memory().is_none() {
+            warnings.push(format!(
+                "this system does not say how much memory it has (/proc/meminfo cannot be read), so {} MiB are taken \
+                 for it: set FORMDB_INDEX_BYTES to what indexes may take",
+                UNKNOWN_MEMORY >> 20
+            ));
+        }
         let resource =
             ResourceArc::new(CatalogResource(Arc::new(catalog), limits, Live::default()));
         (resource, warnings)

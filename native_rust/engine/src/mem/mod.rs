@@ -10,6 +10,6 @@ mod memory;
 mod pool;
 mod share;
 
-pub use memory::Memory;
+pub use memory::{Memory, UNKNOWN, available};
 pub use pool::{Pool, Reservation};
 pub(crate) use share::Held;
