@@ -44,6 +44,7 @@ defmodule FormdbHttpWeb.Cowboy.StreamHandler do
       in_flight: in_flight,
       idle_timeout: opts.idle_timeout,
       size: 0,
+      http1?: req.version != :"HTTP/2",
       continued?: false,
       cowboy: nil,
       waits: nil
@@ -129,6 +130,8 @@ defmodule FormdbHttpWeb.Cowboy.StreamHandler do
       when status in [400, 500] do
     # Cowboy's answer to a body that breaks the chunked coding.
     {status, headers, body} = problem(status, headers, "the body breaks its transfer coding")
+    # It closes the connection then.
+    headers = if state.http1?, do: Map.put(headers, "connection", "close"), else: headers
     count("other", status, body)
     forward(id, {:response, status, headers, body}, state)
   end

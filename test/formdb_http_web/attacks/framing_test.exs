@@ -58,6 +58,17 @@ defmodule FormdbHttpWeb.Attacks.FramingTest do
     hd(heard.statuses)
   end
 
+  test "a body that breaks the chunked coding ends the connection, and the answer says so", %{
+    port: port,
+    path: path
+  } do
+    socket = connect(port)
+    write(socket, post(path, "transfer-encoding: chunked\r\n", "4\r\nabcdefgh\r\n"))
+    assert "HTTP/1.1 400" <> _ = answer = read_all(socket)
+    [head, _body] = String.split(answer, "\r\n\r\n", parts: 2)
+    assert String.downcase(head) =~ "\r\nconnection: close"
+  end
+
   test "a length and a transfer coding, or two of either", %{port: port, path: path, name: name} do
     for {fields, body} <- [
           {"transfer-encoding: chunked\r\ncontent-length: #{byte_size(@chunked)}\r\n", @chunked},
