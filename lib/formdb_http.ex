@@ -1241,13 +1241,14 @@ defmodule FormdbHttp do
 
   Options:
 
-    * `:name` - by default the time, such as `2026-01-31t03-00-00z`; `:backup_exists`
+    * `:name` - by default the time, such as `2026-01-31t03-00-00-103211z`; `:backup_exists`
     * `:wait_ms` - for how long to wait; by default until it is done. One that is not done goes
       on, and is in `backups/1`
 
   The answer has `:name`, `:database`, `:state` (`:whole`, or `:running` with bytes `:done` and in
   `:total`), `:time` as text, `:log`, `:seq` and `:root` of its last block, `:files` and `:bytes`, of
-  which `:copied_bytes` were written and `:linked_bytes` not, and the name of the `:previous` one.
+  which `:copied_bytes` were written and `:linked_bytes` not, the name of the `:previous` one, and
+  the files of that which are damaged (`:previous_damaged`): those were taken from the database again.
 
   Without `:backup_dir` it is refused (`:backups_not_configured`).
   """
@@ -1257,7 +1258,7 @@ defmodule FormdbHttp do
 
   @doc """
   The backups of a database, oldest first, as `create_backup/2` has them; `:state` is `:damaged` where the
-  manifest cannot be read and `:failed` for the last one where that failed, both with the `:error`.
+  manifest is missing or cannot be read and `:failed` for the last one where that failed, both with the `:error`.
   Manifests are read, and nothing else of the files.
   """
   @spec backups(database()) :: result([Types.Backup.t()])

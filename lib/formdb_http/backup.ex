@@ -51,12 +51,13 @@ defmodule FormdbHttp.Backup do
     end
   end
 
-  @doc "A name by the time, for a backup that is given none."
+  @doc "A name by the time, for a backup that is given none: no two are begun in the same microsecond."
   @spec default_name() :: String.t()
   def default_name do
-    DateTime.utc_now()
-    |> DateTime.truncate(:second)
-    |> Calendar.strftime("%Y-%m-%dt%H-%M-%Sz")
+    now = DateTime.utc_now()
+    {micros, _digits} = now.microsecond
+    # All six digits, so that names are in the order of the time.
+    Calendar.strftime(%{now | microsecond: {micros, 6}}, "%Y-%m-%dt%H-%M-%S-%fz")
   end
 
   @doc "Checks the name of a backup, which is that of a folder, too."

@@ -27,7 +27,8 @@ defmodule FormdbHttpCli.Backup do
     The second takes a database's folder, which nobody may have open, into the folder TO, which is
     not there yet.
 
-    What the newest backup of the same database beside the new one has is linked and not copied again.
+    What the newest backup of the same database beside the new one has is read, and linked where it
+    is whole: only what is new or damaged there is copied.
     Progress goes to standard error, the report to standard output. What fails leaves nothing,
     and the exit status is 1.
     """
@@ -61,7 +62,8 @@ defmodule FormdbHttpCli.Backup do
           "  Merkle root #{report.root}\n",
           "  log #{report.log}\n",
           "  #{report.files} files, #{report.bytes} bytes, of which #{report.copied_bytes} were copied and " <>
-            "#{report.linked_bytes} linked"
+            "#{report.linked_bytes} linked",
+          damaged(report)
         ])
 
       {:error, error} ->
@@ -69,4 +71,12 @@ defmodule FormdbHttpCli.Backup do
         :failed
     end
   end
+
+  # A server of an earlier version does not say.
+  defp damaged(%{previous_damaged: [_ | _] = files} = report) do
+    "\n  backup #{report.previous} is damaged, and earlier ones may have the same files, which were copied " <>
+      "from the database: #{Enum.join(files, ", ")}"
+  end
+
+  defp damaged(_report), do: []
 end

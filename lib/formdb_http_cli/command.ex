@@ -7,7 +7,7 @@ defmodule FormdbHttpCli.Command do
   # Texts name the tasks of Mix (`mix formdb.load_dump`). Who has a release reads the names that the
   # commands have there (`formdb-server load-dump`).
 
-  alias FormdbHttp.Config
+  alias FormdbHttp.{Config, Engine, Native}
 
   @doc "What it does, in a line."
   @callback summary() :: String.t()
@@ -57,9 +57,27 @@ defmodule FormdbHttpCli.Command do
     end
   end
 
+  @doc """
+  Refuses a folder of the data folder for a new database, where its name is none that a database may
+  have: the server would pass it over. Elsewhere any name will do.
+  """
+  @spec check_new_database(Path.t()) :: :ok
+  def check_new_database(dir) do
+    dir = Path.expand(dir)
+
+    with {:ok, %Config{data_dir: data_dir}} <- Config.from_application(),
+         true <- Path.dirname(dir) == Path.expand(data_dir),
+         {:error, error} <- Engine.native(Native.database_check_name(Path.basename(dir))) do
+      refuse("#{dir} is in the data folder: #{error.detail}")
+    else
+      _any_name -> :ok
+    end
+  end
+
   @doc "Prints a line, or more."
-  @spec say(iodata()) :: :ok
-  def say(text), do: text |> IO.iodata_to_binary() |> worded() |> IO.puts()
+  @spec say(IO.device(), iodata()) :: :ok
+  def say(device \\ :stdio, text),
+    do: IO.puts(device, text |> IO.iodata_to_binary() |> worded())
 
   @doc "From now on texts name the commands of a release."
   @spec in_release() :: :ok

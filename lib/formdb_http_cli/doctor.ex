@@ -78,6 +78,7 @@ defmodule FormdbHttpCli.Doctor do
   end
 
   defp salvage(from, %{salvage: to} = options) do
+    :ok = Command.check_new_database(to)
     beyond? = Map.get(options, :beyond, false)
     result = Inspection.salvage(from, to, beyond?, Inspection.progress_line(from))
     Inspection.end_progress()

@@ -20,10 +20,11 @@ defmodule FormdbHttpCli.Dump do
         mix formdb.dump DIR FILE
 
     DIR is the folder of a database, which nobody may have open, or a backup, which can be taken of one
-    that is open. FILE is a new file, or a pipe such as `>(zstd -o air.ndjson.zst)`. docs/FORMAT.md has
-    what the lines hold.
+    that is open. FILE is a new file, a pipe such as `>(zstd -o air.ndjson.zst)`, or `-` for standard
+    output. docs/FORMAT.md has what the lines hold.
 
-    Progress goes to standard error, the report to standard output. What fails leaves no file, and the
+    Progress goes to standard error, the report to standard output, or to standard error where the lines
+    go there. What fails leaves no file, and the
     exit status is 1.
     """
   end
@@ -36,16 +37,20 @@ defmodule FormdbHttpCli.Dump do
     end
   end
 
+  # The name that the engine has for it.
+  defp dump(dir, "-"), do: dump(dir, "/dev/stdout")
+
   defp dump(dir, file) do
+    device = if file == "/dev/stdout", do: :stderr, else: :stdio
     result = Backup.dump_closed(dir, file, Inspection.progress_line(dir))
     Inspection.end_progress()
 
     case result do
       {:ok, head} ->
-        Command.say("#{file}: #{head.seq} blocks of #{dir}\n  Merkle root #{head.root}")
+        Command.say(device, "#{file}: #{head.seq} blocks of #{dir}\n  Merkle root #{head.root}")
 
       {:error, error} ->
-        Command.say("no dump of #{dir}: #{error.detail}")
+        Command.say(device, "no dump of #{dir}: #{error.detail}")
         :failed
     end
   end

@@ -34,6 +34,7 @@ defmodule FormdbHttpCli.LoadDump do
   end
 
   defp load(file, dir) do
+    :ok = Command.check_new_database(dir)
     result = Backup.load_dump(file, dir, Inspection.progress_line(file, "blocks"))
     Inspection.end_progress()
 

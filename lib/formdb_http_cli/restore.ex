@@ -40,6 +40,7 @@ defmodule FormdbHttpCli.Restore do
   end
 
   defp restore(from, to, until) do
+    :ok = Command.check_new_database(to)
     result = Backup.restore(from, to, until, Inspection.progress_line(from))
     Inspection.end_progress()
 

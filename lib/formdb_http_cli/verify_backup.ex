@@ -8,6 +8,8 @@ defmodule FormdbHttpCli.VerifyBackup do
 
   @usage "usage: mix formdb.verify_backup DIR (a backup, or a folder of backups)"
 
+  @parts ~w(MANIFEST.json MANIFEST.sha256 files)
+
   @impl true
   def summary, do: "Checks every byte of a backup"
 
@@ -20,7 +22,7 @@ defmodule FormdbHttpCli.VerifyBackup do
 
     DIR is a backup, or a folder of backups: then all of them are checked. The SHA-256 of each file is held
     against the manifest, and everything that the journal says of itself is recomputed, up to the Merkle
-    root. Nothing is changed. The exit status is 0 when all are whole, else 1.
+    root. A folder among them that has no manifest is not whole. Nothing is changed. The exit status is 0 when all are whole, else 1.
     """
   end
 
@@ -36,7 +38,8 @@ defmodule FormdbHttpCli.VerifyBackup do
     do: Command.check_all(backups(dir), "there is no backup in #{dir}; #{@usage}", &verify/1)
 
   defp backups(dir) do
-    if File.exists?(Path.join(dir, "MANIFEST.json")) do
+    # One that has lost a part of itself is a backup all the same.
+    if Enum.any?(@parts, &File.exists?(Path.join(dir, &1))) do
       [dir]
     else
       with {:ok, listed} <- Backup.list(dir),

@@ -102,6 +102,25 @@ defmodule FormdbHttpCli.CommandsTest do
     refute out =~ "mix "
   end
 
+  test "a new database in the data folder has a name that one may have", %{tmp_dir: folder} do
+    folder = Path.expand(folder)
+    configure(%{"FORMDB_DATA_DIR" => folder})
+
+    for arguments <- [
+          ["restore", "none", Path.join(folder, "Bad Name")],
+          ["load-dump", "none", Path.join(folder, "Bad Name")],
+          ["doctor", "none", "--salvage", Path.join(folder, "Bad Name")]
+        ] do
+      assert {1, "", err} = run(arguments)
+      assert err =~ "Bad Name is in the data folder: "
+      assert err =~ "a-z"
+    end
+
+    # Elsewhere it is the name of a folder.
+    assert {1, out, _progress} = run(["restore", "none", Path.join(folder, "apart/Bad Name")])
+    assert out =~ "nothing was restored"
+  end
+
   test "health is that of the server, by the door for probes where there is one" do
     start_supervised!(Supervisor.child_spec({Endpoint, Config.load!()}, restart: :temporary))
     configure(%{"FORMDB_PORT" => "#{Endpoint.port()}"})

@@ -77,8 +77,11 @@ defmodule FormdbHttp.BackupServerTest do
     # Another log: nothing of the first is linked again.
     assert %{"previous" => nil} = json(post(port, @backups, %{name: "two"}))
     assert %{"previous" => "two", "name" => name} = json(post(port, @backups, %{}))
-    assert name =~ ~r/\A\d{4}-\d\d-\d\dt\d\d-\d\d-\d\dz\z/
-    assert ["one", "two", ^name] = for(backup <- listed(port), do: backup["name"])
+    assert name =~ ~r/\A\d{4}-\d\d-\d\dt\d\d-\d\d-\d\d-\d{6}z\z/
+    # Others without a name, as fast as they come, have names of their own.
+    more = for _ <- 1..3, do: json(post(port, @backups, %{}))["name"]
+    assert ["one", "two", name] ++ more == for(backup <- listed(port), do: backup["name"])
+    assert Enum.uniq(more) == more
 
     taken = post(port, @backups, %{name: "one"})
     assert {taken.status, json(taken)["code"]} == {409, "backup_exists"}
@@ -87,6 +90,7 @@ defmodule FormdbHttp.BackupServerTest do
     for wrong <- ["../one", "One", "", 7] do
       refused = post(port, @backups, %{name: wrong})
       assert {refused.status, json(refused)["code"]} == {400, "invalid_name"}
+      refute json(refused)["title"] =~ "database"
     end
 
     assert post(port, "/api/v1/databases/none/backups", %{}).status == 404
@@ -99,6 +103,37 @@ defmodule FormdbHttp.BackupServerTest do
              hd(Enum.filter(listed(port), &(&1["name"] == "one")))
 
     refute detail =~ context.folder
+
+    # So is one whose manifest is gone, and who checks all of them is told.
+    File.rm!(manifest)
+    assert %{"state" => "damaged"} = hd(Enum.filter(listed(port), &(&1["name"] == "one")))
+    folder = Path.join(context.backups, "yard")
+
+    for dir <- [folder, Path.join(folder, "one")] do
+      assert {:failed, out} = verify(dir)
+      assert out =~ "#{folder}/one: NOT WHOLE"
+    end
+
+    File.rm_rf!(Path.join(folder, "one"))
+    assert {:ok, out} = verify(folder)
+    refute out =~ "NOT WHOLE"
+  end
+
+  defp verify(dir) do
+    test = self()
+
+    capture_io(:stderr, fn ->
+      out =
+        capture_io(fn ->
+          send(test, {:status, FormdbHttpCli.Command.perform(FormdbHttpCli.VerifyBackup, [dir])})
+        end)
+
+      send(test, {:out, out})
+    end)
+
+    assert_received {:status, status}
+    assert_received {:out, out}
+    {status, out}
   end
 
   test "one at a time, and how far it is can be seen", context do

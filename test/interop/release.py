@@ -157,6 +157,10 @@ def check_refusals(release):
     expect("release: help without a command", "load-dump" in release.run(), True)
     release.says(r"formdb-server load-dump FILE DIR", "help", "load-dump")
     release.says(r"no server has the data folder", "stop", status=1)
+    gone = f"mkdir /tmp/gone && cd /tmp/gone && rmdir /tmp/gone && exec {release.program[0]} version"
+    found, out, err = release.bare.run(["sh", "-c", gone], release.user, release.env)
+    sentences = [line for line in (out + err).splitlines() if line.startswith("formdb-server: ")]
+    expect("release: from a folder that is gone", (found, len(sentences), "init" in out + err), (1, 1, False))
 
 
 def tour(release):
@@ -208,6 +212,30 @@ def await_text(release, terminal, text, shown):
     return shown
 
 
+def early_ends(release):
+    """SIGTERM at any moment of the start ends it."""
+    for tenths in (2, 3, 4, 6, 8, 10, 12, 15):
+        process = release.bare.start("release", [*release.program, "start"], release.user, release.env, release.folder)
+        # The program itself: before it there are those that make its mounts.
+        process.wait_for(lambda: b"beam.smp" in Path(f"/proc/{process.running.pid}/cmdline").read_bytes())
+        time.sleep(tenths / 10)
+        process.running.terminate()
+        try:
+            process.running.wait(10)
+        except subprocess.TimeoutExpired:
+            fail(f"release: SIGTERM {tenths / 10} s after the start of the VM is lost: {process.output()[-2000:]}")
+
+
+def hidden(release):
+    """It serves where /proc has nothing but processes (systemd: ProcSubset=pid)."""
+    release.bare.proc = "subset=pid"
+    release.start()
+    expect("release: a hidden /proc/meminfo", "panicked" in release.process.output(), False)
+    release.run("stop")
+    release.ended(0)
+    release.bare.proc = "rw"
+
+
 def backups(release, root):
     """Of the open database by way of the server, and what is made of it."""
     release.says(r"backup of bare up to block 2", "backup", "bare", "--name", "first")
@@ -216,6 +244,9 @@ def backups(release, root):
     release.ask("POST", "", {"name": "again"}, 200)
     expect("release: the root of the restored database", release.ask("GET", "/again")["root"], root)
     release.says(root, "dump", "/backup/bare/first", "/backup/bare.ndjson")
+    shown = release.run("dump", "/backup/bare/first", "-").splitlines()
+    lines = [line for line in shown if line.startswith("{")]
+    expect("release: a dump to standard output", lines, (release.bare.mounts["/backup"] / "bare.ndjson").read_text().splitlines())
     release.says(root, "load-dump", "/backup/bare.ndjson", "/var/lib/formdb/loaded")
     release.says(r"--salvage", "doctor", "--help")
     release.says(r"There is nothing to do", "doctor", "/var/lib/formdb/loaded")
@@ -255,6 +286,9 @@ def container(bare, stage, folder):
     again = release.start()
     expect("release: the root after kill -9", questions(release), root)
     backups(release, root)
+    for terminal in ("xterm", "dumb", "nonsense"):
+        release.says(r"^formdb-server: a shell needs a terminal", "remote", status=1, settings={"TERM": terminal})
+    expect("release: a shell without a terminal", "remote shell" in release.process.output(), False)
     remote(release)
     release.says(r"NOT CHECKED", "verify", "/var/lib/formdb/bare", status=1)
     release.says(r"has stopped", "stop")
@@ -262,6 +296,8 @@ def container(bare, stage, folder):
     expect("release: the folder of its shells", (folder / "data/.remote-shell").exists(), False)
     release.says(r"/bare: sound", "verify", "/var/lib/formdb")
     credentials(release)
+    hidden(release)
+    early_ends(release)
     return first, again
 
 

@@ -7,7 +7,7 @@ defmodule FormdbHttp.Backup.Command do
 
   @pause_ms 500
   # Of what the server says of a backup.
-  @known ~w(name database log seq root time files bytes copied_bytes linked_bytes previous)a
+  @known ~w(name database log seq root time files bytes copied_bytes linked_bytes previous previous_damaged)a
 
   @doc """
   Takes the backup `name` of a database of the configuration. `server` is the URL and the credential

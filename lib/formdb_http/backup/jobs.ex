@@ -136,6 +136,7 @@ defmodule FormdbHttp.Backup.Jobs do
           time = FormdbHttp.format_timestamp(report.time)
           :ets.delete(@table, database)
           Logger.info("took backup #{name} of database #{database}: #{said(report)}")
+          warn(report, database)
           {:ok, Map.merge(report, %{name: name, database: database, state: :whole, time: time})}
 
         {:error, error} ->
@@ -149,6 +150,16 @@ defmodule FormdbHttp.Backup.Jobs do
       end
 
     exit({:shutdown, {:taken, result}})
+  end
+
+  defp warn(%{previous_damaged: []}, _database), do: :ok
+
+  defp warn(report, database) do
+    Logger.warning(
+      "backup #{report.previous} of database #{database} is damaged (#{Enum.join(report.previous_damaged, ", ")}), " <>
+        "and earlier ones may have the same files: the new one has them from the database. " <>
+        "`mix formdb.verify_backup` says which are whole"
+    )
   end
 
   defp failed(job, error),

@@ -23,7 +23,8 @@ defmodule FormdbHttp.Types.Backup do
   A backup, or one that there will be, or that failed:
 
     * `:whole` - one that is there. Of one that was taken just now `:copied_bytes`, `:linked_bytes`,
-      `:microseconds` and the name of the `:previous` one are known, too
+      `:microseconds`, the name of the `:previous` one and the files of it that are damaged
+      (`:previous_damaged`) are known, too
     * `:running` - with bytes `:done` and in `:total`, which is `nil` at first
     * `:damaged`, `:failed` - with the `:error`
   """
@@ -40,6 +41,7 @@ defmodule FormdbHttp.Types.Backup do
           optional(:copied_bytes) => non_neg_integer(),
           optional(:linked_bytes) => non_neg_integer(),
           optional(:previous) => String.t() | nil,
+          optional(:previous_damaged) => [String.t()],
           optional(:microseconds) => non_neg_integer(),
           optional(:done) => non_neg_integer(),
           optional(:total) => non_neg_integer() | nil,
@@ -57,6 +59,7 @@ defmodule FormdbHttp.Types.Backup do
           copied_bytes: non_neg_integer(),
           linked_bytes: non_neg_integer(),
           previous: String.t() | nil,
+          previous_damaged: [String.t()],
           microseconds: non_neg_integer()
         }
 

@@ -22,7 +22,7 @@ defmodule FormdbHttpWeb.Problem do
     invalid_address: {400, "Not usable as the address of a webhook"},
     invalid_id: {400, "Not usable as an id"},
     duplicate_id: {400, "Two features of the request have the same id"},
-    invalid_name: {400, "Not usable as the name of a database"},
+    invalid_name: {400, "Not usable as a name"},
     invalid_bbox: {400, "The box is not west,south,east,north in degrees"},
     invalid_timestamp: {400, "Not a timestamp"},
     invalid_time_range: {400, "Not a time range"},

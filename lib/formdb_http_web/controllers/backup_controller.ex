@@ -12,7 +12,7 @@ defmodule FormdbHttpWeb.BackupController do
 
   # In this order in answers.
   @members [:name, :database, :state, :time, :seq, :root, :log, :files, :bytes] ++
-             [:copied_bytes, :linked_bytes, :previous, :done, :total]
+             [:copied_bytes, :linked_bytes, :previous, :previous_damaged, :done, :total]
 
   def index(_req, %{db: db}) do
     with {:ok, backups} <- FormdbHttp.backups(db),

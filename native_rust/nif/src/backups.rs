@@ -48,6 +48,7 @@ struct ReportMap {
     copied_bytes: u64,
     linked_bytes: u64,
     previous: Option<String>,
+    previous_damaged: Vec<String>,
     microseconds: u64,
 }
 
@@ -63,6 +64,7 @@ impl From<BackupReport> for ReportMap {
             copied_bytes: report.copied_bytes,
             linked_bytes: report.linked_bytes,
             previous: report.previous,
+            previous_damaged: report.previous_damaged,
             microseconds: micros(report.elapsed),
         }
     }

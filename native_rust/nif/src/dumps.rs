@@ -1,9 +1,12 @@
 //! Dumps to files and databases made of them, on threads of their own, as backups are.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{BufReader, BufWriter, ErrorKind};
+use std::io::{self, BufReader, BufWriter, ErrorKind, Write};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use formdb_engine::{Cancel, DumpHead, Error, InvalidCode, Progress, Result, dump, load_dump};
 use rustler::{Env, NifMap, Term};
@@ -103,16 +106,46 @@ fn load(
     })
 }
 
-/// What `work` writes to a new file, which is there only if all of it is; or to a pipe, or
-/// whatever else is no file with bytes of its own.
-fn written(
-    to: &Path,
-    work: impl FnOnce(&mut dyn std::io::Write) -> Result<DumpHead>,
-) -> Result<HeadMap> {
-    let pipe = fs::metadata(to).is_ok_and(|found| !found.is_file() && !found.is_dir());
+/// The standard output of this process. Its file is not opened by this name: who may write to
+/// a pipe that was handed over may not open it.
+const STDOUT: &str = "/dev/stdout";
+/// How long to wait for room in a pipe.
+const NAP: Duration = Duration::from_millis(1);
+
+/// A file, or a pipe of which the VM has said that nobody waits for it.
+struct Patient(File);
+
+impl Write for Patient {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        loop {
+            match self.0.write(bytes) {
+                Err(e) if e.kind() == ErrorKind::WouldBlock => thread::sleep(NAP),
+                written => return written,
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+fn standard_output() -> io::Result<File> {
+    Ok(io::stdout().as_fd().try_clone_to_owned()?.into())
+}
+
+/// What `work` writes to a new file, which is there only if all of it is; or to a pipe, to
+/// standard output, or whatever else is no file with bytes of its own.
+fn written(to: &Path, work: impl FnOnce(&mut dyn Write) -> Result<DumpHead>) -> Result<HeadMap> {
+    let stdout = to == Path::new(STDOUT);
+    let pipe = stdout || fs::metadata(to).is_ok_and(|found| !found.is_file() && !found.is_dir());
     let mut options = OpenOptions::new();
     options.write(true).create_new(!pipe);
-    let file = match options.open(to) {
+    let opened = match stdout {
+        true => standard_output(),
+        false => options.open(to),
+    };
+    let file = match opened {
         Ok(file) => file,
         Err(e) if e.kind() == ErrorKind::AlreadyExists => {
             let detail = format!(
@@ -123,10 +156,10 @@ fn written(
         }
         Err(e) => return Err(Error::io("create", to, e)),
     };
-    let mut out = BufWriter::with_capacity(1 << 20, file);
+    let mut out = BufWriter::with_capacity(1 << 20, Patient(file));
     let made = work(&mut out).and_then(|head| {
         if !pipe {
-            let synced = out.get_ref().sync_all();
+            let synced = out.get_ref().0.sync_all();
             synced.map_err(|e| Error::io("sync", to, e))?;
         }
         Ok(head)

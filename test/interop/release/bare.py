@@ -8,13 +8,14 @@ from pathlib import Path
 from clients import PROJECT, Process
 
 # In a mount namespace of its own, which ends with the program: $1 is the root, then come pairs of folders of
-# this machine and where they are inside, up to "--", then the program.
+# this machine and where they are inside, up to "--", then the program. $2 are options for /proc.
 MOUNTS = r"""
 root=$1
-shift
+proc=$2
+shift 2
 mount --bind "$root" "$root"
 mount -o remount,bind,ro "$root"
-mount -t proc proc "$root/proc"
+mount -t proc -o "$proc" proc "$root/proc"
 mount -t tmpfs tmpfs "$root/tmp"
 while [ "$1" != -- ]; do
   mount --bind "$1" "$root$2"
@@ -29,6 +30,7 @@ class Bare:
     def __init__(self, root, release):
         self.root = root
         self.mounts = {}
+        self.proc = "rw"
         self.started = []
         made = subprocess.run([PROJECT / "test/interop/bare_root.sh", release, root], capture_output=True, text=True)
         if made.returncode != 0:
@@ -56,7 +58,7 @@ class Bare:
         as_user = ["setpriv", f"--reuid={user[0]}", f"--regid={user[1]}", "--clear-groups", "--no-new-privs",
                    "--bounding-set=-all", "--inh-caps=-all"]
         pairs = [f"{name}={value}" for name, value in env.items()]
-        return ["unshare", "--mount", "sh", "-euc", MOUNTS, "sh", str(self.root), *shared, "--",
+        return ["unshare", "--mount", "sh", "-euc", MOUNTS, "sh", str(self.root), self.proc, *shared, "--",
                 *as_user, "env", "-i", "PATH=/usr/bin:/bin", *pairs, *program]
 
     def run(self, program, user, env, **more):

@@ -19,7 +19,7 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Backups do
       backup_state:
         enum(["whole", "running", "damaged", "failed"],
           description:
-            "`damaged`: its manifest cannot be read. `failed`: the last one, of which nothing is left."
+            "`damaged`: its manifest is missing or cannot be read. `failed`: the last one, of which nothing is left."
         ),
       backups: object(backups: list(ref(:backup))),
       backup:
@@ -38,6 +38,11 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Backups do
           copied_bytes: count(0, description: "Those that were written, when it was taken."),
           linked_bytes: count(0, description: "Those of files that have a second name here."),
           previous: nullable(text(), description: "The backup that it was taken after."),
+          previous_damaged:
+            list(text(),
+              description:
+                "Files of that one that are damaged: they were taken from the database again."
+            ),
           done: count(0, description: "Bytes so far, while it is running."),
           total: nullable(count(), description: "Bytes in all, while it is running."),
           code: ref(:code),

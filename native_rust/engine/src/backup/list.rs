@@ -3,9 +3,9 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
-use super::manifest::BackupManifest;
+use super::manifest::{BackupManifest, MANIFEST, corrupt};
 use crate::error::{Error, Result};
-use crate::fs::FileSystem;
+use crate::fs::{FileSystem, Kind};
 
 /// A backup that was found in a folder.
 #[derive(Debug, Clone)]
@@ -17,7 +17,8 @@ pub struct ListedBackup {
 }
 
 /// The backups in `folder` by name; none where there is no such folder. Reads the manifest
-/// of each, and nothing of their files.
+/// of each, and nothing of their files. A folder without one is damaged: what else would be
+/// there is a backup that has lost it.
 ///
 /// # Errors
 /// [`Error::Io`].
@@ -31,11 +32,16 @@ pub fn list_backups(fs: &dyn FileSystem, folder: &Path) -> Result<Vec<ListedBack
     names.retain(|name| !name.starts_with('.'));
     names.sort_unstable();
     let read = |name: String| {
-        let manifest = BackupManifest::read(fs, &folder.join(&name));
-        match manifest {
-            Err(Error::NotFound { .. }) => None,
-            manifest => Some(ListedBackup { name, manifest }),
-        }
+        let dir = folder.join(&name);
+        let manifest = match BackupManifest::read(fs, &dir) {
+            Err(Error::NotFound { .. }) if !matches!(fs.kind(&dir), Ok(Kind::Dir)) => return None,
+            Err(Error::NotFound { .. }) => Err(corrupt(
+                &dir,
+                format!("it has no {MANIFEST}, so nothing says what belongs to it"),
+            )),
+            manifest => manifest,
+        };
+        Some(ListedBackup { name, manifest })
     };
     Ok(names.into_iter().filter_map(read).collect())
 }

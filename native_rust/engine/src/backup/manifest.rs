@@ -19,7 +19,7 @@ const VERSION: u16 = 1;
 /// A manifest has some 300 bytes a segment.
 const LARGEST: u64 = 1 << 30;
 
-pub(super) const ADVICE: &str = "Nothing was changed. Use another backup; `mix formdb.verify_backup` finds those that are whole";
+pub(super) const ADVICE: &str = "Nothing was changed. Use another backup (`mix formdb.verify_backup` finds those that are whole), or take a new one: it takes over no damaged file of those before it";
 
 /// What a backup is of, and what is in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

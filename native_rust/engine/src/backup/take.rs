@@ -11,6 +11,7 @@ use super::copying::{Pace, copy, length, open, read_through};
 use super::list::list_backups;
 use super::manifest::{BackupFile, BackupManifest, BackupSegment, corrupt, hex, place};
 use super::source::Source;
+use super::verify::{check_bytes, open_whole};
 use crate::budget::Cancel;
 use crate::clock::system_micros;
 use crate::db::database::Database;
@@ -52,8 +53,11 @@ pub struct BackupReport {
     pub copied_bytes: u64,
     /// Bytes of files that are in the backup by a second name for them.
     pub linked_bytes: u64,
-    /// Name of the backup whose segments were not read again, if there is one.
+    /// Name of the backup whose segments were not copied again, if there is one.
     pub previous: Option<String>,
+    /// Files of it that do not match its manifest, or cannot be read: these were taken from
+    /// the database again.
+    pub previous_damaged: Vec<String>,
     /// How long it took.
     pub elapsed: Duration,
 }
@@ -63,8 +67,8 @@ impl Database {
     /// write. `to` is not there yet; the folder around it is made, too, where only that one
     /// is missing. What is there in the end is the whole backup or nothing; see [`back_up`].
     ///
-    /// Reads every byte that no earlier backup beside it has, once or twice, at the pace of
-    /// `options`; writers are not waited for, nor held up by more than the disk is.
+    /// Reads every byte that no earlier backup beside it has once or twice, and those that
+    /// one has once there, at the pace of `options`; writers are not waited for, nor held up by more than the disk is.
     /// `progress` is called every megabyte.
     ///
     /// # Errors
@@ -84,8 +88,9 @@ impl Database {
 /// Take a backup of a database in `from` that nobody has open into the folder `to`, as
 /// [`Database::back_up`] does. All of the journal is read and checked before.
 ///
-/// A sealed segment that the newest backup of the same log beside `to` has is not read: it
-/// gets a second name (a hard link). One that it has not gets a second name, too, where the
+/// A sealed segment that the newest backup of the same log beside `to` has gets a second
+/// name (a hard link), once it was held against its digest. One that it has not, or has
+/// damaged, gets a second name, too, where the
 /// file system can, and is copied elsewhere. The last segment is copied up to its durable
 /// end.
 ///
@@ -147,6 +152,7 @@ fn take(
         files: Vec::new(),
         copied: 0,
         linked: 0,
+        damaged: Vec::new(),
         previous: previous
             .as_ref()
             .map(|(dir, manifest)| (&**dir, segments_of(manifest))),
@@ -155,6 +161,7 @@ fn take(
         .everything(options, time)
         .and_then(|manifest| name_it(fs, &hidden, to).map(|()| manifest));
     let (copied_bytes, linked_bytes) = (taking.copied, taking.linked);
+    let previous_damaged = std::mem::take(&mut taking.damaged);
     let manifest = taken.inspect_err(|_| {
         // What cannot be removed goes with the next backup.
         let _ = remove_all(fs, &hidden);
@@ -173,6 +180,7 @@ fn take(
         copied_bytes,
         linked_bytes,
         previous: previous.map(name_of),
+        previous_damaged,
         elapsed: begun.elapsed(),
     })
 }
@@ -232,6 +240,7 @@ struct Taking<'a> {
     files: Vec<BackupFile>,
     copied: u64,
     linked: u64,
+    damaged: Vec<String>,
     previous: Option<(&'a Path, HashMap<&'a str, &'a BackupFile>)>,
 }
 
@@ -357,7 +366,9 @@ impl Taking<'_> {
         }
     }
 
-    /// A second name for a segment of an earlier backup, if that has the same.
+    /// A second name for a segment of an earlier backup, if that has the same. Its bytes are
+    /// read: a disk may have changed them since, and every later backup would have the same
+    /// file.
     fn linked_again(
         &mut self,
         path: &str,
@@ -376,13 +387,21 @@ impl Taking<'_> {
             return Ok(None);
         };
         let there = place(dir, path);
-        let whole = fs.stat(&there).is_ok_and(|found| found.len == known.bytes);
-        if !whole || fs.hard_link(&there, to).is_err() {
+        let known = (*known).clone();
+        let checked = open_whole(fs, dir, &known)
+            .and_then(|(path, file)| check_bytes(&path, &*file, &known, &mut self.pace));
+        match checked {
+            Ok(()) => {}
+            Err(Error::Cancelled) => return Err(Error::Cancelled),
+            Err(_damaged) => {
+                self.damaged.push(known.path);
+                return Ok(None);
+            }
+        }
+        if fs.hard_link(&there, to).is_err() {
             return Ok(None);
         }
-        let known = (*known).clone();
         self.linked += known.bytes;
-        self.pace.skip(known.bytes)?;
         Ok(Some(known))
     }
 

@@ -470,6 +470,54 @@ fn damage_anywhere_in_a_backup_is_found_by_who_verifies_and_who_restores() {
 }
 
 #[test]
+fn a_backup_that_has_lost_its_manifest_is_listed_as_damaged() {
+    let (fs, db) = filled(&Workload::synced(3, 21), 20, 20);
+    db.close();
+    let lost = fs.now().without_file(&backup("one").join("MANIFEST.json"));
+    let fs = SimFs::of(lost);
+    // A folder is no backup of ours while its name is hidden; a file is none at all.
+    fs.create_dir(&backup(".new-1")).unwrap();
+    let fs = fs.with_file(&backup("note.txt"), b"mine".to_vec());
+    let listed = list_backups(&fs, Path::new(BACKUPS)).unwrap();
+    let [found] = &listed[..] else {
+        panic!("{listed:?}");
+    };
+    assert_eq!(found.name, "one");
+    let error = found.manifest.as_ref().unwrap_err();
+    assert_eq!(error.code(), "journal_corrupt");
+    assert!(error.to_string().contains("MANIFEST.json"), "{error}");
+}
+
+#[test]
+fn what_is_damaged_in_a_backup_is_not_in_the_next_one() {
+    let workload = Workload::synced(3, 31);
+    let (fs, db) = filled(&workload, 20, 29);
+    db.close();
+    let journal = backup("one").join("files/journal");
+    let mut mended = 0;
+    for (path, bytes) in fs.files() {
+        if !path.starts_with(&journal) || bytes.len() < 400 {
+            continue;
+        }
+        for damaged in [
+            [&bytes[..300], &[bytes[300] ^ 4], &bytes[301..]].concat(),
+            bytes[..300].to_vec(),
+        ] {
+            let fs = fs.with_file(&path, damaged);
+            let db = open(&fs).unwrap();
+            let made = take(&db, "two").unwrap();
+            db.close();
+            let damaged = &made.previous_damaged;
+            assert!(damaged.iter().all(|file| path.ends_with(file)), "{made:?}");
+            mended += damaged.len();
+            assert!(check(&fs, "one").is_err());
+            holds(&fs, "two", &workload, 29).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        }
+    }
+    assert!(mended > 0);
+}
+
+#[test]
 fn a_damaged_database_has_no_backup_and_one_that_is_stopped_leaves_nothing() {
     let workload = Workload::synced(1, 30);
     let (fs, db) = filled(&workload, 20, 29);
