@@ -154,6 +154,7 @@ defmodule FormdbHttp.BackupTest do
     {:ok, original} = FormdbHttp.database(name)
     assert {head.seq, head.root, head.log} == {original.seq, original.root, original.log}
     assert {:error, %{pointer: "/to"}} = FormdbHttp.dump(name, file)
+    assert File.ls!(folder) == ["dump.ndjson"]
 
     # For people each line is an entry of the journal.
     [first | lines] = file |> File.read!() |> String.split("\n", trim: true)

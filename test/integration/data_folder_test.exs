@@ -47,12 +47,19 @@ defmodule FormdbHttp.DataFolderTest do
     outside = Path.join(data_dir, "NOT_A_DATABASE")
     File.mkdir_p!(outside)
     File.write!(Path.join(outside, "kept"), "text")
-    leftovers = Path.join(data_dir, ".purged-0/notes/deep")
+    digits = String.duplicate("0a", 16)
+    leftovers = Path.join(data_dir, ".purged-#{digits}/notes/deep")
     File.mkdir_p!(leftovers)
+    File.write!(Path.join(data_dir, ".purged-#{digits}/LOCK"), "7\n")
     File.ln_s!(outside, Path.join(leftovers, "link"))
-    File.mkdir_p!(Path.join(data_dir, ".new-0/journal"))
+    File.mkdir_p!(Path.join(data_dir, ".new-#{digits}/journal"))
+    File.write!(Path.join(data_dir, ".new-#{digits}/LOCK"), "7\n")
+    foreign = Path.join(data_dir, ".new-photos")
+    File.mkdir_p!(foreign)
+    File.write!(Path.join(foreign, "kept"), "text")
 
     {server, port} = start(data_dir)
+    assert ServerProcess.says?(server, ".new-photos is named as")
     assert ServerProcess.says?(server, "stray has the name of a database and is no folder")
     assert json(get(port, @databases)) == %{"databases" => []}
     assert post(port, @databases, %{name: "quakes"}).status == 201
@@ -68,7 +75,8 @@ defmodule FormdbHttp.DataFolderTest do
       assert {response.status, json(response)} == {200, %{"id" => name, "purged" => true}}
     end
 
-    assert Enum.sort(File.ls!(data_dir)) == ["LOCK", "NOT_A_DATABASE", "stray"]
+    assert Enum.sort(File.ls!(data_dir)) == [".new-photos", "LOCK", "NOT_A_DATABASE", "stray"]
+    assert File.read!(Path.join(foreign, "kept")) == "text"
     assert File.read!(Path.join(outside, "kept")) == "text"
   end
 

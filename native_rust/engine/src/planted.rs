@@ -81,6 +81,8 @@ pub(crate) enum Bug {
     ShareDataFolder,
     /// Remove a database that somebody else has open.
     PurgeLocked,
+    /// Sweep what somebody is making.
+    SweepLocked,
     /// Do not look whether the files that are written to still have their names.
     IgnoreVanished,
     /// Do not look whether the files of an open journal are as long as they were written.

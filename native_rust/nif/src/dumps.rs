@@ -13,6 +13,7 @@ use rustler::{Env, NifMap, Term};
 
 use crate::CatalogRef;
 use crate::backups::{files, in_background};
+use crate::new_file::NewFile;
 
 /// `DumpHead` as a map.
 #[derive(NifMap)]
@@ -139,34 +140,29 @@ fn standard_output() -> io::Result<File> {
 fn written(to: &Path, work: impl FnOnce(&mut dyn Write) -> Result<DumpHead>) -> Result<HeadMap> {
     let stdout = to == Path::new(STDOUT);
     let pipe = stdout || fs::metadata(to).is_ok_and(|found| !found.is_file() && !found.is_dir());
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(!pipe);
-    let opened = match stdout {
-        true => standard_output(),
-        false => options.open(to),
-    };
-    let file = match opened {
-        Ok(file) => file,
-        Err(e) if e.kind() == ErrorKind::AlreadyExists => {
+    let refused = |e: io::Error| match e.kind() {
+        ErrorKind::AlreadyExists => {
             let detail = format!(
                 "{} is there already, and nothing is written over: name a file that is not there",
                 to.display()
             );
-            return Err(Error::invalid(InvalidCode::Parameter, "/to", detail));
+            Error::invalid(InvalidCode::Parameter, "/to", detail)
         }
-        Err(e) => return Err(Error::io("create", to, e)),
+        _ => Error::io("create", to, e),
     };
-    let mut out = BufWriter::with_capacity(1 << 20, Patient(file));
-    let made = work(&mut out).and_then(|head| {
-        if !pipe {
-            let synced = out.get_ref().0.sync_all();
-            synced.map_err(|e| Error::io("sync", to, e))?;
-        }
-        Ok(head)
-    });
-    if made.is_err() && !pipe {
-        // What cannot be removed has no end, which whoever loads it is told.
-        let _ = fs::remove_file(to);
+    let whole = match pipe {
+        true => None,
+        false => Some(NewFile::create(to).map_err(refused)?),
+    };
+    let file = match &whole {
+        None if stdout => standard_output(),
+        None => OpenOptions::new().write(true).open(to),
+        Some(whole) => whole.file(),
+    };
+    let mut out = BufWriter::with_capacity(1 << 20, Patient(file.map_err(refused)?));
+    let head = work(&mut out)?;
+    if let Some(whole) = whole {
+        whole.finish().map_err(refused)?;
     }
-    made.map(HeadMap::from)
+    Ok(head.into())
 }

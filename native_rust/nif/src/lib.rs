@@ -25,6 +25,7 @@ mod lists;
 mod live;
 mod maps;
 mod memory;
+mod new_file;
 mod options;
 mod passwords;
 mod process;

@@ -9,19 +9,20 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
 use super::dump::{DUMP, DumpHead, VERSION};
-use super::take::{name_it, refuse_taken};
+use super::target::{name_it, refuse_target};
 use crate::block::Block;
 use crate::budget::Cancel;
 use crate::clock::system_micros;
 use crate::error::{Error, InvalidCode, Result};
 use crate::fs::{FileSystem, make_dir, parent, sync_dir};
-use crate::inspect::verify;
+use crate::inspect::verify_held;
 use crate::journal::{
     Identity, Journal, RecoverError, RecoverOptions, append_transactions, create, recover,
 };
 use crate::limits::{Limits, RecoveryPolicy};
 use crate::merkle::leaf_hash;
-use crate::open::home::{JOURNAL, LOCK, MAKING, remove_all};
+use crate::open::home::JOURNAL;
+use crate::open::making::Making;
 use crate::types::{parse_hash, to_hex};
 
 /// Bytes of blocks that become one commit group, unless a single transaction has more.
@@ -64,7 +65,7 @@ pub fn load_dump(
     cancel: &Cancel,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<LoadReport> {
-    refuse_taken(&**fs, to)?;
+    refuse_target(&**fs, to)?;
     let mut lines = Lines {
         lines,
         number: 0,
@@ -75,13 +76,9 @@ pub fn load_dump(
     if fs.kind(&around).is_err() {
         make_dir(&**fs, &around)?;
     }
-    let hidden = around.join(format!("{MAKING}{}", uuid::Uuid::new_v4().simple()));
-    let made = load(fs, &mut lines, &hidden, &head, cancel, progress);
-    let made = made.and_then(|made| name_it(&**fs, &hidden, to).map(|()| made));
-    let (log, transactions) = made.inspect_err(|_| {
-        // What cannot be removed goes when the data folder is opened.
-        let _ = remove_all(&**fs, &hidden);
-    })?;
+    let making = Making::begin(&**fs, to)?;
+    let (log, transactions) = load(fs, &mut lines, making.dir(), &head, cancel, progress)?;
+    name_it(&**fs, making, to)?;
     Ok(LoadReport {
         head,
         log,
@@ -117,13 +114,8 @@ fn load(
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<(String, u64)> {
     let journal_dir = dir.join(JOURNAL);
-    for dir in [dir, &journal_dir] {
-        fs.create_dir(dir)
-            .map_err(|e| Error::io("create", dir, e))?;
-    }
-    let lock = dir.join(LOCK);
-    fs.open(&lock, true)
-        .map_err(|e| Error::io("create", &lock, e))?;
+    fs.create_dir(&journal_dir)
+        .map_err(|e| Error::io("create", &journal_dir, e))?;
     let now = system_micros();
     let database = create(&**fs, &journal_dir, now)?;
     let identity = Identity::new(database, now);
@@ -172,7 +164,7 @@ fn load(
     drop(journal);
     sync_dir(&**fs, &journal_dir)?;
     // That it opens: what the blocks say to each other.
-    let report = verify(&**fs, dir, &mut |_| ())?;
+    let report = verify_held(&**fs, dir, &mut |_| ())?;
     if let Some(damage) = report.damage.or(report.torn) {
         let detail = format!("its blocks are none of a database: {}", damage.reason);
         return Err(Error::invalid(InvalidCode::Document, "", detail));

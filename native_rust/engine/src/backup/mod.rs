@@ -10,6 +10,7 @@ mod manifest;
 mod restore;
 mod source;
 mod take;
+mod target;
 mod verify;
 
 pub use dump::{DumpHead, dump};

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::FILES;
 use super::copying::{Pace, copy};
 use super::manifest::{BackupFile, BackupManifest, BackupSegment, corrupt, place};
-use super::take::{name_it, refuse_taken};
+use super::target::{name_it, refuse_target};
 use super::verify::{check_bytes, check_digest, check_log, open_whole};
 use crate::budget::Cancel;
 use crate::clock::system_micros;
@@ -20,7 +20,8 @@ use crate::journal::{
     cut_at, recover,
 };
 use crate::limits::{Limits, RecoveryPolicy};
-use crate::open::home::{JOURNAL, MAKING, remove_all};
+use crate::open::home::JOURNAL;
+use crate::open::making::Making;
 use crate::types::{Hash, format_timestamp, to_hex};
 
 /// Name of the file that says of which log a restored database is a copy.
@@ -73,7 +74,8 @@ struct Restored<'a> {
 /// megabyte.
 ///
 /// # Errors
-/// [`Error::Invalid`] where `to` is there, or the backup ends before `until`;
+/// [`Error::Invalid`] where `to` is there, or would lie
+/// within a database or a backup, or the backup ends before `until`;
 /// [`Error::NotFound`] where there is no backup; [`Error::Corrupt`] where it is damaged;
 /// [`Error::Cancelled`], [`Error::UnsupportedFormat`], [`Error::Io`].
 pub fn restore(
@@ -93,12 +95,12 @@ pub fn restore(
         );
         return Err(Error::invalid(InvalidCode::Parameter, "/until", detail));
     }
-    refuse_taken(&**fs, to)?;
+    refuse_target(&**fs, to)?;
     let around = parent(to);
     if fs.kind(&around).is_err() {
         make_dir(&**fs, &around)?;
     }
-    let hidden = around.join(format!("{MAKING}{}", uuid::Uuid::new_v4().simple()));
+    let making = Making::begin(&**fs, to)?;
     let wanted = |file: &&BackupFile| {
         let segment = file.segment.as_ref();
         segment.is_none_or(|segment| segment.first_seq <= until.max(1))
@@ -112,17 +114,13 @@ pub fn restore(
     let mut restoring = Restoring {
         fs,
         from,
-        dir: &hidden,
+        dir: making.dir(),
         manifest: &manifest,
         until,
         pace: Pace::new(options.cancel.clone(), 0, total, progress),
     };
-    let made = restoring.everything();
-    let made = made.and_then(|made| name_it(&**fs, &hidden, to).map(|()| made));
-    let (log, tree_size, root, bytes) = made.inspect_err(|_| {
-        // What cannot be removed goes when the data folder is opened.
-        let _ = remove_all(&**fs, &hidden);
-    })?;
+    let (log, tree_size, root, bytes) = restoring.everything()?;
+    name_it(&**fs, making, to)?;
     Ok(RestoreReport {
         log,
         tree_size,
@@ -147,10 +145,8 @@ impl Restoring<'_> {
     fn everything(&mut self) -> Result<(String, u64, Hash, u64)> {
         let fs = &**self.fs;
         let journal_dir = self.dir.join(JOURNAL);
-        for dir in [self.dir, &journal_dir] {
-            fs.create_dir(dir)
-                .map_err(|e| Error::io("create", dir, e))?;
-        }
+        fs.create_dir(&journal_dir)
+            .map_err(|e| Error::io("create", &journal_dir, e))?;
         let mut cut = Cut::default();
         let manifest = self.manifest;
         for file in &manifest.files {

@@ -9,16 +9,18 @@ use std::time::{Duration, Instant};
 use super::FILES;
 use super::copying::{Pace, copy, length, open, read_through};
 use super::list::list_backups;
-use super::manifest::{BackupFile, BackupManifest, BackupSegment, corrupt, hex, place};
+use super::manifest::{BackupFile, BackupManifest, BackupSegment, MANIFEST, corrupt, hex, place};
 use super::source::Source;
+use super::target::{name_it, refuse_target};
 use super::verify::{check_bytes, open_whole};
 use crate::budget::Cancel;
 use crate::clock::system_micros;
 use crate::db::database::Database;
-use crate::error::{Error, InvalidCode, Result};
+use crate::error::{Error, Result};
 use crate::fs::{FileSystem, Kind, make_dir, parent, sync_dir};
 use crate::journal::{Durable, Extent, IDENTITY, Progress, Witness, check_groups};
-use crate::open::home::{JOURNAL, MAKING, remove_all, take_lock};
+use crate::open::home::{JOURNAL, LOCK};
+use crate::open::making::{Making, sweep};
 use crate::types::{Hash, format_timestamp, to_hex};
 
 /// How a backup is taken.
@@ -72,8 +74,8 @@ impl Database {
     /// `progress` is called every megabyte.
     ///
     /// # Errors
-    /// [`Error::Invalid`] where `to` is there; [`Error::Locked`] while another backup is
-    /// taken beside it; [`Error::Corrupt`] where a segment is damaged; [`Error::Cancelled`],
+    /// [`Error::Invalid`] where `to` is there, or would lie within a database or a backup;
+    /// [`Error::Corrupt`] where a segment is damaged; [`Error::Cancelled`],
     /// [`Error::Closed`], [`Error::Io`].
     pub fn back_up(
         &self,
@@ -122,27 +124,18 @@ fn take(
     let time = system_micros();
     let source = source(progress)?;
     let fs = &*source.fs;
-    refuse_taken(fs, to)?;
+    refuse_target(fs, to)?;
     let around = parent(to);
     if fs.kind(&around).is_err() {
         make_dir(fs, &around)?;
     }
-    // One at a time, so what lies under a hidden name was left by a crash.
-    let _lock = take_lock(fs, &around)?;
-    for name in fs
-        .list(&around)
-        .map_err(|e| Error::io("list", &around, e))?
-    {
-        if name.starts_with(MAKING) {
-            remove_all(fs, &around.join(name))?;
-        }
-    }
+    let swept = sweep_backups(fs, &around);
     let previous = previous(&source, &around)?;
-    let hidden = around.join(format!("{MAKING}{}", uuid::Uuid::new_v4().simple()));
+    let making = Making::begin(fs, to)?;
     let total = source.extents.iter().map(bytes_of).sum();
     let mut taking = Taking {
         source: &source,
-        dir: &hidden,
+        dir: making.dir(),
         pace: Pace::new(
             options.cancel.clone(),
             options.bytes_per_second,
@@ -157,15 +150,15 @@ fn take(
             .as_ref()
             .map(|(dir, manifest)| (&**dir, segments_of(manifest))),
     };
-    let taken = taking
-        .everything(options, time)
-        .and_then(|manifest| name_it(fs, &hidden, to).map(|()| manifest));
+    let manifest = taking.everything(options, time)?;
     let (copied_bytes, linked_bytes) = (taking.copied, taking.linked);
     let previous_damaged = std::mem::take(&mut taking.damaged);
-    let manifest = taken.inspect_err(|_| {
-        // What cannot be removed goes with the next backup.
-        let _ = remove_all(fs, &hidden);
-    })?;
+    name_it(fs, making, to)?;
+    // It was there for whoever looks for leftovers, and is no part of a backup.
+    let _ = fs.remove_file(&to.join(LOCK));
+    if !swept {
+        sweep_backups(fs, &around);
+    }
     let name_of = |(dir, _): (PathBuf, BackupManifest)| {
         let name = dir.file_name().unwrap_or_default();
         name.to_string_lossy().into_owned()
@@ -185,30 +178,19 @@ fn take(
     })
 }
 
-/// Refuse a name that something has.
-pub(super) fn refuse_taken(fs: &dyn FileSystem, to: &Path) -> Result<()> {
-    match fs.kind(to) {
-        Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
-        Err(e) => Err(Error::io("look at", to, e)),
-        Ok(_) => {
-            let detail = format!(
-                "{} is there already, and nothing is written over: name a folder that is not there",
-                to.display()
-            );
-            Err(Error::invalid(InvalidCode::Parameter, "/to", detail))
-        }
+/// Remove what was left of any backup in a folder that has backups, and says whether it has:
+/// in any other one there is nothing to look for but what is left of the one to be made.
+fn sweep_backups(fs: &dyn FileSystem, folder: &Path) -> bool {
+    let names = fs.list(folder).unwrap_or_default();
+    let is_backup = |name: &String| {
+        let manifest = folder.join(name).join(MANIFEST);
+        !name.starts_with('.') && matches!(fs.kind(&manifest), Ok(Kind::File))
+    };
+    let has = names.iter().any(is_backup);
+    if has {
+        sweep(fs, folder, None);
     }
-}
-
-/// Give a finished folder its name.
-pub(super) fn name_it(fs: &dyn FileSystem, hidden: &Path, to: &Path) -> Result<()> {
-    refuse_taken(fs, to)?;
-    let around = parent(to);
-    fs.rename(hidden, to)
-        .map_err(|e| Error::io("rename", hidden, e))?;
-    sync_dir(fs, &around).inspect_err(|_| {
-        let _ = fs.rename(to, hidden);
-    })
+    has
 }
 
 /// Bytes that a backup has of a segment.
@@ -250,7 +232,7 @@ impl Taking<'_> {
         let fs = &*source.fs;
         let files = self.dir.join(FILES);
         let journal = files.join(JOURNAL);
-        for dir in [self.dir, &files, &journal] {
+        for dir in [&files, &journal] {
             fs.create_dir(dir)
                 .map_err(|e| Error::io("create", dir, e))?;
         }

@@ -12,13 +12,11 @@ use crate::error::{Entity, Error, Result};
 use crate::fs::{self, Descriptors, DiskSpace, FileSystem, Kind, Lock};
 use crate::limits::Limits;
 use crate::mem::Memory;
-use crate::open::home::{self, MAKING};
+use crate::open::home;
+use crate::open::making::{self, Left};
 use crate::planted::{Bug, planted};
 use crate::state::Ending;
 use crate::types::check_database_name;
-
-/// Prefix of a folder that is being removed; no database name begins like it.
-const PURGED: &str = ".purged-";
 
 /// A data folder and the databases open in it.
 ///
@@ -91,13 +89,17 @@ impl Catalog {
     fn tidy(&mut self) -> Result<()> {
         for name in self.entries()? {
             let path = self.root.join(&name);
-            if name.starts_with(PURGED) || name.starts_with(MAKING) {
-                if let Err(error) = home::remove_all(&*self.fs, &path) {
-                    self.warnings.push(format!(
-                        "what is left of a removed database stays until the next start: {error}"
-                    ));
-                }
-            } else if check_database_name(&name).is_ok() && !self.is_dir(&path) {
+            match making::sweep_entry(&*self.fs, &self.root, &name) {
+                Some(Left::Failed(error)) => self.warnings.push(format!(
+                    "what is left of a removed database stays until the next start: {error}"
+                )),
+                Some(Left::NotOurs) => self.warnings.push(format!(
+                    "{} is named as what is being made or removed here, and nothing in it shows that it is that: it is left as it is",
+                    path.display()
+                )),
+                Some(Left::Removed | Left::InUse) | None => {}
+            }
+            if check_database_name(&name).is_ok() && !self.is_dir(&path) {
                 self.warnings.push(format!(
                     "{} has the name of a database and is no folder: it is ignored",
                     path.display()
@@ -344,17 +346,16 @@ impl Catalog {
             Err(Error::Locked { .. }) if planted(Bug::PurgeLocked) => None,
             taken => Some(taken?),
         };
-        let to = self
-            .root
-            .join(format!("{PURGED}{}", uuid::Uuid::new_v4().simple()));
+        let to = making::purged_name(&self.root);
         self.fs
             .rename(dir, &to)
             .map_err(|e| Error::io("rename", dir, e))?;
         self.fs
             .sync_dir(&self.root)
             .map_err(|e| Error::io("sync", &self.root, e))?;
+        let left = making::remove_marked(&*self.fs, &to).err();
         drop(lock);
-        Ok(home::remove_all(&*self.fs, &to).err())
+        Ok(left)
     }
 }
 

@@ -129,6 +129,10 @@ impl FileSystem for Descriptors {
         self.0.fs.stat(path)
     }
 
+    fn resolve(&self, path: &Path) -> io::Result<PathBuf> {
+        self.0.fs.resolve(path)
+    }
+
     fn space(&self, path: &Path) -> io::Result<Space> {
         self.0.fs.space(path)
     }

@@ -13,7 +13,7 @@ mod space;
 
 use std::fmt::Debug;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use descriptors::Descriptors;
@@ -77,6 +77,11 @@ pub trait FileSystem: Debug + Send + Sync + 'static {
 
     /// Which file or folder `path` leads to, and how long it is.
     fn stat(&self, path: &Path) -> io::Result<Stat>;
+
+    /// The path without links and `..`, of what is there.
+    fn resolve(&self, path: &Path) -> io::Result<PathBuf> {
+        Ok(path.to_owned())
+    }
 
     /// How much room there is where `path` lies.
     ///

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{File, FileId, FileSystem, Kind, Lock, Space, Stat};
@@ -87,6 +87,10 @@ impl FileSystem for RealFileSystem {
             id: id_of(&found),
             len: found.len(),
         })
+    }
+
+    fn resolve(&self, path: &Path) -> io::Result<PathBuf> {
+        fs::canonicalize(path)
     }
 
     fn space(&self, path: &Path) -> io::Result<Space> {

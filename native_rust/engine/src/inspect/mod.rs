@@ -18,8 +18,8 @@ use crate::snapshot::{self, Outline, SNAPSHOTS, file_name};
 pub use beyond::{Appended, LeftOut};
 pub use diagnose::{Diagnosis, diagnose};
 pub use salvage::{Reach, SalvageReport, salvage};
-pub(crate) use verify::examine_closed;
 pub use verify::{VerifyReport, verify};
+pub(crate) use verify::{examine_closed, verify_held};
 
 /// What an index snapshot that is whole says about the journal.
 #[derive(Debug, Clone, Copy)]
@@ -62,7 +62,8 @@ pub(crate) struct Closed {
     dir: PathBuf,
     journal: PathBuf,
     snapshots: PathBuf,
-    _lock: Box<dyn Lock>,
+    /// Nothing where the caller holds it.
+    _lock: Option<Box<dyn Lock>>,
 }
 
 impl Closed {
@@ -85,11 +86,19 @@ impl Closed {
         }
         home::check(fs, dir)?;
         Ok(Self {
+            _lock: Some(take_lock(fs, dir)?),
+            ..Self::held(dir)
+        })
+    }
+
+    /// One whose lock the caller holds.
+    fn held(dir: &Path) -> Self {
+        Self {
             dir: dir.to_owned(),
-            _lock: take_lock(fs, dir)?,
             journal: dir.join(JOURNAL),
             snapshots: dir.join(SNAPSHOTS),
-        })
+            _lock: None,
+        }
     }
 
     /// The index snapshots, newest first: what each knows to have been durable, or

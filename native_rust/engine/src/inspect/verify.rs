@@ -85,6 +85,15 @@ pub fn verify(
     check(fs, &closed, progress).map(|(report, _)| report)
 }
 
+/// The same of one that the caller is making, whose lock it holds.
+pub(crate) fn verify_held(
+    fs: &dyn FileSystem,
+    dir: &Path,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<VerifyReport> {
+    check(fs, &Closed::held(dir), progress).map(|(report, _)| report)
+}
+
 /// The same, with what was found in its journal; its lock is held until the first value is
 /// dropped.
 pub(crate) fn examine_closed(

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::error::{Error, Result};
 use crate::fs::{self, FileId, FileSystem, Kind, Lock, make_dir, parent, sync_dir};
 use crate::journal::{self, Identity, Segments};
+use crate::open::making::{Making, probe_name};
 use crate::planted::{Bug, planted};
 
 /// Folder of the journal inside a database's folder.
@@ -20,8 +21,6 @@ pub(crate) const JOURNAL: &str = "journal";
 /// File inside a database's folder, and inside a data folder, that names the process
 /// which has the folder locked.
 pub(crate) const LOCK: &str = "LOCK";
-/// Prefix of a folder that is being made; no database name begins like it.
-pub(crate) const MAKING: &str = ".new-";
 
 const ADVICE: &str = "Nothing was changed. Put back what is missing from a backup; to start again under this name, purge the database, which removes its folder";
 
@@ -46,44 +45,19 @@ pub(crate) fn create(fs: &dyn FileSystem, dir: &Path, now: i64) -> Result<bool> 
         Err(e) if e.kind() == ErrorKind::NotFound => {}
         Err(e) => return Err(Error::io("look at", dir, e)),
     }
-    let parent = parent(dir);
-    let hidden = match planted(Bug::CreateInPlace) {
-        true => dir.to_owned(),
-        false => parent.join(format!("{MAKING}{}", uuid::Uuid::new_v4().simple())),
-    };
-    let made = make(fs, &hidden, now).and_then(|()| name(fs, &hidden, dir, &parent));
-    if made.is_err() {
-        // What is left of it is removed when the data folder is opened.
-        let _ = remove_all(fs, &hidden);
-    }
-    made.map(|()| true)
+    let making = Making::begin(fs, dir)?;
+    make(fs, making.dir(), now)?;
+    making.finish().map(|()| true)
 }
 
-/// Everything that a database begins with, durably.
+/// Everything that a database begins with beside its lock file, durably.
 fn make(fs: &dyn FileSystem, dir: &Path, now: i64) -> Result<()> {
-    fs.create_dir(dir)
-        .map_err(|e| Error::io("create", dir, e))?;
-    let lock = dir.join(LOCK);
-    fs.open(&lock, true)
-        .map_err(|e| Error::io("create", &lock, e))?;
     let journal_dir = dir.join(JOURNAL);
     fs.create_dir(&journal_dir)
         .map_err(|e| Error::io("create", &journal_dir, e))?;
     let database = journal::create(fs, &journal_dir, now)?;
     // Its last step is to sync the folder.
     Identity::new(database, now).write(fs, dir)
-}
-
-/// Give a finished folder its name.
-fn name(fs: &dyn FileSystem, hidden: &Path, dir: &Path, parent: &Path) -> Result<()> {
-    if hidden != dir {
-        fs.rename(hidden, dir)
-            .map_err(|e| Error::io("create", dir, e))?;
-    }
-    fs.sync_dir(parent).map_err(|e| {
-        let _ = fs.rename(dir, hidden);
-        Error::io("sync", parent, e)
-    })
 }
 
 /// Make a data folder where it is missing, and see that its name is durable and that it
@@ -108,10 +82,13 @@ pub(crate) fn make_data_dir(fs: &dyn FileSystem, dir: &Path) -> Result<()> {
             }
         }
     }
-    let probe = dir.join(format!("{MAKING}{}", uuid::Uuid::new_v4().simple()));
-    fs.create_dir(&probe)
-        .and_then(|()| fs.remove_dir(&probe))
-        .map_err(|e| Error::io("write to", dir, e))
+    let probe = probe_name(dir);
+    let removed = fs.create_dir(&probe).and_then(|()| fs.remove_dir(&probe));
+    match removed {
+        // By the server that has the folder.
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
+        removed => removed.map_err(|e| Error::io("write to", dir, e)),
+    }
 }
 
 /// Take the lock of a database's folder, or of a data folder.
@@ -191,7 +168,7 @@ impl DatabaseFolder {
 }
 
 /// The process id that a lock file names.
-fn holder(fs: &dyn FileSystem, path: &Path) -> Option<u32> {
+pub(super) fn holder(fs: &dyn FileSystem, path: &Path) -> Option<u32> {
     // Digits of a 32-bit number and a line's end.
     const MOST: u64 = 16;
     let file = fs.open(path, false).ok()?;

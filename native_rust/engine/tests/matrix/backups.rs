@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use formdb_engine::fs::FileSystem;
 use formdb_engine::{
-    BackupCheck, BackupOptions, BackupReport, Cancel, Database, EntryQuery, Error, Limits,
+    BackupCheck, BackupOptions, BackupReport, Cancel, Catalog, Database, EntryQuery, Error, Limits,
     LoadReport, RestoreOptions, RestoreReport, back_up, dump, list_backups, load_dump, restore,
     verify, verify_backup,
 };
@@ -306,6 +306,9 @@ fn a_crash_while_a_backup_is_restored_leaves_all_of_it_or_nothing() {
                         false => {
                             let made = restore_to(&fs, "one", RESTORED, until).map_err(text)?;
                             is_whole(&fs, &made, &workload, transactions)?;
+                            if let Some(left) = hidden(&fs, "/data") {
+                                return Err(format!("{left} is left"));
+                            }
                         }
                     }
                     check(&fs, "one").map(drop).map_err(text)
@@ -321,6 +324,202 @@ fn a_crash_while_a_backup_is_restored_leaves_all_of_it_or_nothing() {
         began,
         &[("points", sums.0), ("images", sums.1)],
     );
+}
+
+/// What lies under a hidden name.
+fn hidden(fs: &SimFs, dir: &str) -> Option<String> {
+    let names = fs.list(Path::new(dir)).unwrap();
+    names.into_iter().find(|name| name.starts_with('.'))
+}
+
+/// What a server does that starts, and ends.
+fn start(fs: &SimFs) -> Catalog {
+    Catalog::open(Arc::new(fs.clone()), Path::new("/data"), limits()).unwrap()
+}
+
+#[test]
+fn who_sweeps_while_something_is_made_takes_nothing_from_it() {
+    let began = Instant::now();
+    let workload = Workload::synced(2, 33);
+    let (fs, db) = filled(&workload, 20, 22);
+    let mut lines = Vec::new();
+    db.dump("db", &mut lines, &Cancel::default(), &mut |_| ())
+        .unwrap();
+    db.close();
+    let image = fs.now();
+    let make: [(&str, &(dyn Fn(&SimFs) + Sync)); 4] = [
+        ("restore", &|fs| {
+            let made = restore_to(fs, "one", RESTORED, None).unwrap();
+            is_whole(fs, &made, &workload, 20).unwrap();
+        }),
+        ("load", &|fs| {
+            let files: Arc<dyn FileSystem> = Arc::new(fs.clone());
+            load(&files, &lines).unwrap();
+            let db = open_at(fs, RESTORED).unwrap();
+            workload.compare(&db, 22).unwrap();
+            db.close();
+        }),
+        ("backup", &|fs| {
+            let files: Arc<dyn FileSystem> = Arc::new(fs.clone());
+            back_up(
+                &files,
+                Path::new(DIR),
+                &backup("two"),
+                &options(),
+                &mut |_| (),
+            )
+            .unwrap();
+            check(fs, "two").unwrap();
+        }),
+        ("create", &|fs| open_at(fs, "/data/fresh").unwrap().close()),
+    ];
+    let mut swept = 0;
+    for (what, make) in make {
+        let calm = SimFs::of(image.clone());
+        make(&calm);
+        let changes: Vec<_> = (0..calm.changes()).collect();
+        swept += in_parallel(&changes, |at| {
+            let fs = SimFs::of(image.clone());
+            fs.meanwhile(*at, |fs| {
+                drop(start(fs));
+                // Another backup beside it.
+                let files: Arc<dyn FileSystem> = Arc::new(fs.clone());
+                let db = Path::new("/data/other");
+                Database::open(Arc::clone(&files), db, limits())
+                    .unwrap()
+                    .close();
+                back_up(&files, db, &backup("beside"), &options(), &mut |_| ()).unwrap();
+            });
+            let made = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| make(&fs)));
+            assert!(made.is_ok(), "{what}, swept before change {at}");
+            check(&fs, "beside").unwrap();
+            assert_eq!(hidden(&fs, "/data"), None, "{what}, {at}");
+            assert_eq!(hidden(&fs, BACKUPS), None, "{what}, {at}");
+            1_usize
+        });
+    }
+    report("sweeps beside making", began, &[("sweeps", swept)]);
+}
+
+#[test]
+fn what_killed_ones_left_goes_with_the_next_and_does_not_add_up() {
+    let workload = Workload::synced(1, 30);
+    let (fs, db) = filled(&workload, 20, 22);
+    db.close();
+    let from = fs.changes();
+    restore_to(&fs, "one", RESTORED, None).unwrap();
+    let (before, log) = fs.history();
+    let points = crash_points(before, &log);
+    let killed = points.iter().filter(|point| point.number > from + 8);
+    let fs = killed.map(|point| point.killed()).next().unwrap();
+    let left = hidden(&fs, "/data").unwrap();
+    // Who makes something else leaves it to the server.
+    restore_to(&fs, "one", "/data/elsewhere", None).unwrap();
+    assert_eq!(hidden(&fs, "/data").as_ref(), Some(&left));
+    let beside = fs.copy();
+    drop(start(&beside));
+    assert_eq!(hidden(&beside, "/data"), None);
+    restore_to(&fs, "one", RESTORED, None).unwrap();
+    assert_eq!(hidden(&fs, "/data"), None);
+}
+
+#[test]
+fn what_is_not_ours_stays_whatever_it_is_called() {
+    let workload = Workload::synced(1, 30);
+    let (fs, db) = filled(&workload, 20, 22);
+    db.close();
+    let digits = "0123456789abcdef0123456789abcdef";
+    let mut strangers = Vec::new();
+    for dir in ["/data", BACKUPS, "/data/home"] {
+        let dir = Path::new(dir);
+        fs.create_dir(dir).unwrap();
+        for prefix in [".new-", ".purged-"] {
+            let file = dir.join(format!("{prefix}{digits}"));
+            fs.open(&file, true).unwrap();
+            strangers.push(file);
+            let file = dir.join(format!("{prefix}notes.txt"));
+            fs.open(&file, true).unwrap();
+            strangers.push(file);
+            for name in [format!("{}0", &digits[1..]), "photos".into()] {
+                let folder = dir.join(format!("{prefix}{name}"));
+                fs.create_dir(&folder).unwrap();
+                strangers.push(folder.join("precious"));
+                fs.open(&folder.join("precious"), true).unwrap();
+            }
+        }
+    }
+    let files: Arc<dyn FileSystem> = Arc::new(fs.clone());
+    for to in ["/data/home/one", "/data/backups/two", "/data/three"] {
+        back_up(
+            &files,
+            Path::new(DIR),
+            Path::new(to),
+            &options(),
+            &mut |_| (),
+        )
+        .unwrap();
+    }
+    restore_to(&fs, "one", "/data/home/restored", None).unwrap();
+    restore_to(&fs, "one", RESTORED, None).unwrap();
+    for dir in [BACKUPS, "/data/home"] {
+        assert!(fs.kind(&Path::new(dir).join("LOCK")).is_err(), "{dir}");
+    }
+    assert!(fs.kind(&backup("two").join("LOCK")).is_err());
+    let data = start(&fs);
+    assert_eq!(data.warnings().len(), 8, "{:?}", data.warnings());
+    for path in strangers {
+        assert!(fs.kind(&path).is_ok(), "{} is gone", path.display());
+    }
+}
+
+#[test]
+fn nothing_is_made_within_a_database_or_a_backup_or_without_a_name() {
+    let workload = Workload::synced(1, 30);
+    let (fs, db) = filled(&workload, 20, 22);
+    db.close();
+    let before = fs.now();
+    let files: Arc<dyn FileSystem> = Arc::new(fs.clone());
+    for (to, said) in [
+        (
+            "/data/backups/one/in",
+            "within the backup /data/backups/one,",
+        ),
+        (
+            "/data/backups/one/files/new/in",
+            "within the backup /data/backups/one,",
+        ),
+        ("/data/db/in", "within the database /data/db,"),
+        ("/data/db/journal/in", "within the database /data/db,"),
+        ("", "is empty"),
+    ] {
+        let to = Path::new(to);
+        let options = options();
+        let refused = [
+            restore(
+                &files,
+                &backup("one"),
+                to,
+                &RestoreOptions::default(),
+                &mut |_| (),
+            )
+            .err(),
+            back_up(&files, Path::new(DIR), to, &options, &mut |_| ()).err(),
+            load_dump(
+                &files,
+                &mut &b""[..],
+                to,
+                &Cancel::default(),
+                &mut |_, _| (),
+            )
+            .err(),
+        ];
+        for refused in refused {
+            let refused = refused.unwrap();
+            assert_eq!(refused.pointer(), Some("/to"));
+            assert!(refused.to_string().contains(said), "{refused}");
+        }
+        assert!(fs.now() == before, "{}", to.display());
+    }
 }
 
 /// The operations from one count to another, each to fail once and for ever.
@@ -531,7 +730,7 @@ fn a_damaged_database_has_no_backup_and_one_that_is_stopped_leaves_nothing() {
         .back_up(&backup("two"), &options, &mut |_| ())
         .unwrap_err();
     assert_eq!(error.code(), "cancelled");
-    assert_eq!(names(&fs), ["LOCK", "one"]);
+    assert_eq!(names(&fs), ["one"]);
     db.close();
     let segments = fs.files().into_iter().filter(|(path, _)| {
         path.starts_with(Path::new(DIR).join("journal")) && path.extension().is_some()
@@ -550,7 +749,7 @@ fn a_damaged_database_has_no_backup_and_one_that_is_stopped_leaves_nothing() {
             &mut |_| (),
         );
         assert_eq!(error.unwrap_err().code(), "journal_corrupt");
-        assert_eq!(names(&fs), ["LOCK", "one"]);
+        assert_eq!(names(&fs), ["one"]);
     }
 }
 

@@ -35,6 +35,7 @@ const FOUND: &str =
     "folders::what_was_written_after_a_kill_while_it_was_made_is_there_after_a_power_failure";
 const SHARED: &str = "folders::a_data_folder_belongs_to_one_server";
 const PURGED: &str = "folders::a_database_that_somebody_has_open_is_not_purged";
+const SWEPT: &str = "backups::who_sweeps_while_something_is_made_takes_nothing_from_it";
 const VANISHED: &str = "folders::what_is_moved_or_replaced_while_it_is_open_takes_no_more_writes";
 const CHANGED: &str = "folders::a_sealed_segment_that_is_not_what_it_was_ends_the_writes";
 const CLOSED: &str = "durable_end::what_is_cut_from_a_journal_that_was_closed_is_missed";
@@ -55,7 +56,7 @@ const EARLY: &str = "snapshots::a_snapshot_holds_nothing_that_a_crash_takes_back
 const SNAPSHOT: &str = "snapshots::a_damaged_snapshot_is_ignored_and_said_to_be";
 
 /// Each bug by its name in the engine, and a test that has to notice it.
-const BUGS: [(&str, &str); 45] = [
+const BUGS: [(&str, &str); 46] = [
     ("AckBeforeSync", POWER),
     ("LandUnsynced", UNDER_WAY),
     ("LandUnsynced", SEEN_UNDER_WAY),
@@ -92,6 +93,7 @@ const BUGS: [(&str, &str); 45] = [
     ("LostJournalOpens", LOST),
     ("ShareDataFolder", SHARED),
     ("PurgeLocked", PURGED),
+    ("SweepLocked", SWEPT),
     ("IgnoreVanished", VANISHED),
     ("IgnoreLength", CHANGED),
     ("MarkTooEarly", POWER),

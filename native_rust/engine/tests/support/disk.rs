@@ -21,8 +21,18 @@ pub use faults::{EINTR, EIO, EMFILE, ENOSPC, Fault};
 use faults::{Failure, Faults};
 use gate::Gate;
 
+/// What is done by somebody else just before a change.
+struct Meanwhile(usize, Box<dyn FnOnce(&SimFs) + Send>);
+
+impl std::fmt::Debug for Meanwhile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Meanwhile({})", self.0)
+    }
+}
+
 #[derive(Debug, Default)]
 struct Disk {
+    meanwhile: Option<Meanwhile>,
     now: Image,
     before: Image,
     log: Vec<Op>,
@@ -91,6 +101,11 @@ impl SimFs {
 
     pub fn inject(&self, fault: Fault) {
         self.disk().faults.due = Some(fault);
+    }
+
+    /// Have somebody else do this just before a change of this number is made.
+    pub fn meanwhile(&self, at: usize, work: impl FnOnce(&SimFs) + Send + 'static) {
+        self.disk().meanwhile = Some(Meanwhile(at, Box::new(work)));
     }
 
     /// Let so many files be open at once.
@@ -184,6 +199,14 @@ impl SimFs {
         let each = self.disk().each;
         std::thread::sleep(each);
         self.0.gate.pass_change(&op);
+        let due = |disk: &mut Disk| {
+            let here = disk.log.len();
+            disk.meanwhile.take_if(|meanwhile| meanwhile.0 <= here)
+        };
+        let meanwhile = due(&mut self.disk());
+        if let Some(Meanwhile(_, work)) = meanwhile {
+            work(self);
+        }
         let mut disk = self.disk();
         match disk.faults.change(&op) {
             None if op.is_sync() && disk.lying => Ok(()),
