@@ -136,7 +136,7 @@ fn crossing<'a>(from: &Vertex<'a>, to: &Vertex<'a>) -> [Vertex<'a>; 2] {
 /// own. O(n log n), but for holes: those are looked for in each of the parts.
 ///
 /// A ring that goes around a pole is closed along the antimeridian and the pole that is
-/// nearer to the middle of its latitudes.
+/// nearer to its mean latitude over all longitudes.
 ///
 /// # Errors
 /// What cannot be cut, in words.

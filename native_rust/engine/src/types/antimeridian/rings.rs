@@ -8,7 +8,8 @@
 
 use std::cmp::Ordering;
 
-use super::{Vertex, crossing, goes_around, is_on_antimeridian, leaps, push, written};
+use super::{NOISE, Vertex, crossing, goes_around, is_on_antimeridian, leaps, push, written};
+use crate::types::exact::{Pair, Sum};
 use crate::types::json::Json;
 
 /// Positions looked at to find which parts holes are in.
@@ -105,7 +106,7 @@ fn leaps_of(ring: &[Vertex<'_>]) -> Vec<usize> {
 fn join<'a>(rings: Vec<(Ring<'a>, Vec<usize>)>) -> Result<Vec<Ring<'a>>, String> {
     let mut latitudes: Vec<f64> = Vec::new();
     let mut chains: Vec<Chain<'a>> = Vec::new();
-    let (mut sum, mut count) = (0.0, 0.0);
+    let mut pole = None;
     for (ring, leaps) in rings {
         let turns: i64 = leaps
             .iter()
@@ -118,11 +119,12 @@ fn join<'a>(rings: Vec<(Ring<'a>, Vec<usize>)>) -> Result<Vec<Ring<'a>>, String>
                 turns.abs()
             ));
         }
-        sum += ring.iter().map(|vertex| vertex.at[1]).sum::<f64>();
-        count += ring.len() as f64;
+        if turns != 0 {
+            pole.get_or_insert_with(|| pole_within(&ring, turns as f64));
+        }
         take_apart(ring, &leaps, &mut latitudes, &mut chains);
     }
-    let pole = if sum / count < 0.0 { -90.0 } else { 90.0 };
+    let pole = pole.unwrap_or(90.0);
     let partners = partners(&latitudes, pole);
     // Where the chain is that begins or ends there.
     let mut begins: Vec<[usize; 2]> = vec![[usize::MAX; 2]; latitudes.len()];
@@ -181,6 +183,28 @@ fn join<'a>(rings: Vec<(Ring<'a>, Vec<usize>)>) -> Result<Vec<Ring<'a>>, String>
     match joined.is_empty() {
         true => Err("nothing is left of a ring that is cut at the antimeridian".to_owned()),
         false => Ok(joined),
+    }
+}
+
+/// The pole within a ring that goes around the earth, eastwards if `turns` is 1 and westwards
+/// if it is -1: that on whose side of the equator the ring is in the mean over all longitudes.
+/// So the inside is the smaller part in longitude and latitude. Wherever the ring begins, which
+/// way it goes and however many positions lie on its edges, it is the same; hence the exact
+/// sum. A ring in balance has the north pole, also where rounding has moved it.
+fn pole_within(ring: &[Vertex<'_>], turns: f64) -> f64 {
+    let mut area = Sum::default();
+    for pair in ring.windows(2) {
+        let [from, to] = pair else { continue };
+        let mut width = to.at[0] - from.at[0];
+        if leaps(from.at, to.at) {
+            width += 360.0_f64.copysign(from.at[0]);
+        }
+        let high = width * (from.at[1] + to.at[1]) / 2.0;
+        area.add(Pair { high, low: 0.0 });
+    }
+    match area.round() * turns < -360.0 * NOISE {
+        true => -90.0,
+        false => 90.0,
     }
 }
 

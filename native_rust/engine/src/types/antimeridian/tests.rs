@@ -318,6 +318,106 @@ fn boxes_are_those_of_what_was_cut() {
     assert_eq!(cut(&cap)["bbox"], json!([-180.0, 80.0, 180.0, 90.0]));
 }
 
+/// The pole that is within a ring after it was cut.
+fn pole_of(ring: &[[f64; 2]]) -> f64 {
+    let found = cut(&polygon(json!([ring])));
+    let [south, north] = [-90.0, 90.0].map(|pole| holds(&found, [0.0, pole]));
+    assert_ne!(south, north, "{found}");
+    if north { 90.0 } else { -90.0 }
+}
+
+/// The same ring, closed, that begins at another of its positions, or goes the other way.
+fn begun_at(ring: &[[f64; 2]], place: usize, reversed: bool) -> Vec<[f64; 2]> {
+    let mut ring: Vec<[f64; 2]> = ring.split_last().unwrap().1.to_vec();
+    let place = place % ring.len();
+    ring.rotate_left(place);
+    ring.push(ring[0]);
+    if reversed {
+        ring.reverse();
+    }
+    ring
+}
+
+/// The same ring with so many more positions on each of its edges.
+fn drawn_densely(ring: &[[f64; 2]], more: impl Fn(usize) -> usize) -> Vec<[f64; 2]> {
+    let mut dense = Vec::new();
+    for (i, pair) in ring.windows(2).enumerate() {
+        let [[x, y], [to_x, to_y]] = [pair[0], pair[1]];
+        let width = match to_x - x {
+            wide if wide.abs() > 180.0 => wide - 360.0_f64.copysign(wide),
+            width => width,
+        };
+        dense.push([x, y]);
+        for n in 1..=more(i) {
+            let share = n as f64 / (more(i) + 1) as f64;
+            dense.push([wrapped(x + share * width), y + share * (to_y - y)]);
+        }
+    }
+    dense.push(ring[0]);
+    dense
+}
+
+#[test]
+fn which_pole_a_ring_holds_does_not_depend_on_how_it_is_drawn() {
+    let crown = [
+        [-150.0, -40.0],
+        [-90.0, 85.0],
+        [-30.0, -40.0],
+        [30.0, 85.0],
+        [90.0, -40.0],
+        [150.0, -40.0],
+        [-150.0, -40.0],
+    ];
+    // What a satellite sees on half an orbit across the north pole: its ends reach far into
+    // the south, but they are short.
+    let swath = [
+        [10.0, -80.0],
+        [12.0, 0.0],
+        [20.0, 80.0],
+        [160.0, 80.0],
+        [168.0, 0.0],
+        [170.0, -80.0],
+        [-170.0, -80.0],
+        [-168.0, 0.0],
+        [-160.0, 80.0],
+        [-20.0, 80.0],
+        [-12.0, 0.0],
+        [-10.0, -80.0],
+        [10.0, -80.0],
+    ];
+    // In balance.
+    let wave = [
+        [-135.0, 50.1],
+        [-45.0, -50.1],
+        [45.0, 50.1],
+        [135.0, -50.1],
+        [-135.0, 50.1],
+    ];
+    let flat = [[-120.0, 0.0], [0.0, 0.0], [120.0, 0.0], [-120.0, 0.0]];
+    for (ring, always) in [
+        (&crown[..], false),
+        (&swath[..], false),
+        (&wave[..], true),
+        (&flat[..], true),
+    ] {
+        let mirrored: Vec<[f64; 2]> = ring.iter().map(|[x, y]| [*x, -y]).collect();
+        for place in 0..ring.len() {
+            for reversed in [false, true] {
+                let again = begun_at(ring, place, reversed);
+                assert_eq!(pole_of(&again), 90.0, "{again:?}");
+                let south = if always { 90.0 } else { -90.0 };
+                let again = begun_at(&mirrored, place, reversed);
+                assert_eq!(pole_of(&again), south, "{again:?}");
+            }
+            let dense = drawn_densely(ring, |i| if i == place { 40 } else { 0 });
+            assert_eq!(pole_of(&dense), 90.0, "{dense:?}");
+        }
+    }
+    let found = cut(&polygon(json!([swath])));
+    assert!(holds(&found, [0.0, 0.0]) && holds(&found, [180.0, -70.0]));
+    assert!(!holds(&found, [90.0, 0.0]));
+}
+
 fn holds(geometry: &Value, p: [f64; 2]) -> bool {
     let text = geometry.to_string();
     let mut cbor = Vec::new();
@@ -408,6 +508,45 @@ proptest! {
                 let place = [wrapped(first + along * 360.0), sign * lat];
                 prop_assert_eq!(holds(&found, place), lat > height, "{:?} {}", place, found);
                 compared("places in rings around poles", 1);
+            }
+        }
+    }
+
+    /// A ring around the earth holds the same, wherever it begins, whichever way it goes and
+    /// however many positions are on its edges: the smaller side of it.
+    #[test]
+    fn a_ring_around_the_earth_holds_the_smaller_side(
+        steps in proptest::collection::vec((1..20_i32, -60..=60_i32), 3..12),
+        first in prop_oneof![Just(180), -180..180_i32],
+        place in 0..12_usize, reversed in any::<bool>(),
+        more in proptest::collection::vec(0..5_usize, 12),
+        places in proptest::collection::vec([-180.0..180.0_f64, -89.0..89.0_f64], 12),
+    ) {
+        let whole: i32 = steps.iter().map(|(width, _)| width).sum();
+        // A step of half the earth has two short ways.
+        prop_assume!(steps.iter().all(|(width, _)| width * 2 < whole));
+        let mut ring: Vec<[f64; 2]> = Vec::new();
+        let mut until = 0;
+        for (width, height) in &steps {
+            let along = f64::from(until) * 360.0 / f64::from(whole);
+            ring.push([wrapped(f64::from(first) + along), f64::from(*height)]);
+            until += width;
+        }
+        ring.push(ring[0]);
+        // Between two positions the latitude is in the mean that in the middle.
+        let next = |i: usize| steps[(i + 1) % steps.len()].1;
+        let area: i32 = steps.iter().enumerate().map(|(i, (width, height))| width * (height + next(i))).sum();
+        let pole = if area < 0 { -90.0 } else { 90.0 };
+        prop_assert_eq!(pole_of(&ring), pole, "{:?}", ring);
+        let found = cut(&polygon(json!([ring])));
+        let turned = begun_at(&ring, place, reversed);
+        let dense = drawn_densely(&turned, |i| more[i % more.len()]);
+        for again in [turned, dense] {
+            let again_cut = cut(&polygon(json!([again])));
+            prop_assert_eq!(pole_of(&again), pole, "{:?}", again);
+            for p in &places {
+                prop_assert_eq!(holds(&found, *p), holds(&again_cut, *p), "{:?} {:?}", p, again);
+                compared("places in rings that are drawn in two ways", 1);
             }
         }
     }
