@@ -286,7 +286,7 @@ defmodule FormdbHttp do
   @doc """
   How many features there are in each part of a box: the cells that are not empty,
   `{"bbox": [west, south, east, north], "count": n}`, from south to north and
-  west to east. A feature counts once, in the cell where the middle of its envelope is.
+  west to east. A feature counts once, in the cell of the middle of its bounding box.
   However fine the cells are, only those with features in them count toward
   `FORMDB_PAGE_ITEMS`. O(features in the box).
 

@@ -74,15 +74,20 @@ impl Shape {
         shape
     }
 
+    /// The envelope of each part.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = Rect> {
+        let points = self.points.iter().map(|p| Rect::point(*p));
+        let lines = self.lines.iter().filter_map(|line| envelope(line));
+        let areas = self.areas.iter().map(|area| area.envelope);
+        points.chain(lines).chain(areas)
+    }
+
     /// Rectangles that together hold the shape: of each part, or one of them all
     /// when there are many.
     pub(crate) fn envelopes(&self) -> Vec<Rect> {
         /// A search looks each rectangle up on its own.
         const MANY: usize = 8;
-        let points = self.points.iter().map(|p| Rect::point(*p));
-        let lines = self.lines.iter().filter_map(|line| envelope(line));
-        let areas = self.areas.iter().map(|area| area.envelope);
-        let rects: Vec<Rect> = points.chain(lines).chain(areas).collect();
+        let rects: Vec<Rect> = self.parts().collect();
         if rects.len() <= MANY {
             return rects;
         }

@@ -193,6 +193,15 @@ impl Target {
         }
     }
 
+    /// Of what has a position in common with one of some rectangles.
+    pub(super) fn of_pieces(pieces: Vec<Rect>) -> Self {
+        Self {
+            pieces,
+            kind: Comparison::Pieces,
+            predicate: Predicate::Intersects,
+        }
+    }
+
     /// Names what is searched, among which sequences and when, for the pages of it.
     pub(super) fn key(&self, at: u64, (first, last): (u64, u64)) -> WindowKey {
         let mut digest = Sha256::new();

@@ -7,9 +7,12 @@ use crate::types::{BoundingBox, Rect};
 /// Greatest zoom level of a grid of tiles: cells of about 2 metres.
 const MAX_ZOOM: u8 = 24;
 
-/// The cells of a heatmap. They begin at the antimeridian and at the south pole and
-/// hold their western and southern edges but not the others, so every position but
-/// the north pole is in exactly one; the northernmost cells hold the pole.
+/// The cells of a heatmap. They begin at the antimeridian and at the south pole.
+///
+/// What lies on a line between cells is in the one east or north of it, but in the one west or
+/// south of it where the box ends at that line. So no cell lies outside of the box. That goes for
+/// the antimeridian, too, which is one line. A pole, which is at all longitudes, is in the
+/// westernmost cell of the box.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Grid {
     /// Cells of so many degrees of longitude and latitude, up to 360 and 180. The
@@ -35,6 +38,9 @@ pub(super) type CellIndex = (u32, u32);
 pub(super) struct Cells {
     bbox: BoundingBox,
     pub pieces: Vec<Rect>,
+    /// Where those count that lie on the antimeridian, and at the poles.
+    antimeridian: f64,
+    pole: f64,
     columns: Axis,
     rows: Axis,
 }
@@ -67,29 +73,60 @@ impl Cells {
                 return refusal("/zoom", detail);
             }
         };
+        let BoundingBox { west, east, .. } = bbox;
+        let goes_on_east = match west > east {
+            true => east > -180.0,
+            false => west == -180.0,
+        };
+        let antimeridian = if goes_on_east { -180.0 } else { 180.0 };
         Ok(Self {
             bbox,
             pieces: bbox.pieces().to_vec(),
+            antimeridian,
+            pole: if west == 180.0 { antimeridian } else { west },
             columns,
             rows,
         })
     }
 
-    /// The cell in which a feature counts, if that is in the box.
-    pub(super) fn cell(&self, envelope: &Rect) -> Option<CellIndex> {
-        let middle = envelope.middle();
+    /// The pieces of the box, and the meridian that all envelopes touch which are wider than half
+    /// the earth: wherever they are, the middles of their boxes may be in this one.
+    pub(super) fn with_wide(&self) -> Vec<Rect> {
+        let mut pieces = self.pieces.clone();
+        pieces.push(Rect {
+            min: [0.0, self.bbox.south],
+            max: [0.0, self.bbox.north],
+        });
+        pieces
+    }
+
+    /// Whether a feature may count that has an envelope of these latitudes.
+    pub(super) fn may_count(&self, envelope: &Rect) -> bool {
+        let [_, lat] = envelope.middle();
+        self.bbox.south <= lat && lat <= self.bbox.north
+    }
+
+    /// The cell in which a feature counts that has its middle there, if that is in the box.
+    pub(super) fn cell(&self, middle: [f64; 2]) -> Option<CellIndex> {
         let middle_is = |piece: &Rect| piece.contains(&Rect::point(middle));
         if !self.pieces.iter().any(middle_is) {
             return None;
         }
-        let [mut lon, lat] = middle;
-        if lat.abs() == 90.0 {
-            lon = self.bbox.west;
-        }
-        if lon == 180.0 {
-            lon = -180.0;
-        }
-        Some((self.rows.place(lat), self.columns.place(lon)))
+        let BoundingBox {
+            west,
+            south,
+            east,
+            north,
+        } = self.bbox;
+        let [lon, lat] = middle;
+        let lon = match (lat.abs() == 90.0, lon.abs() == 180.0) {
+            (true, _) => self.pole,
+            (_, true) => self.antimeridian,
+            _ => lon,
+        };
+        let column = self.columns.place_before(lon, east, west != east);
+        let row = self.rows.place_before(lat, north, south < north);
+        Some((row, column))
     }
 
     /// The cell in which all features count whose middles are within bounds that lie in a piece
@@ -97,10 +134,16 @@ impl Cells {
     pub(super) fn only_cell(&self, middles: &Rect) -> Option<CellIndex> {
         let Rect { min, max } = *middles;
         if min == max {
-            return self.cell(middles);
+            return self.cell(min);
         }
-        // Those on the antimeridian and at the poles may count in another.
-        if min[1] <= -90.0 || max[0] >= 180.0 || max[1] >= 90.0 {
+        let BoundingBox { east, north, .. } = self.bbox;
+        // Those on the antimeridian, at the poles and at the ends of the box may count in another.
+        if min[0] <= -180.0
+            || max[0] >= 180.0
+            || (min[0] <= east && east <= max[0])
+            || min[1] <= -90.0
+            || max[1] >= north
+        {
             return None;
         }
         let column = self.columns.only_place(min[0], max[0])?;
@@ -163,6 +206,14 @@ impl Axis {
         }
         place
     }
+
+    /// The same, but the cell before it where it begins at the end of a box that has an inside.
+    fn place_before(&self, value: f64, end: f64, inside: bool) -> u32 {
+        let place = self.place(value);
+        let ends = inside && value == end && self.edge(place) == value;
+        place.saturating_sub(u32::from(ends))
+    }
+
     /// The cell that both are in, if that is one.
     fn only_place(&self, low: f64, high: f64) -> Option<u32> {
         let place = self.place(low);

@@ -6,15 +6,15 @@ use std::collections::hash_map::Entry;
 
 use serde_json::json;
 
-use super::area::{Area, Target, each_in_box};
+use super::area::{Target, each_in_box};
 use super::filter::Filter;
 use super::grid::{CellIndex, Cells, Grid};
 use super::{Question, check_filters};
 use crate::budget::Budget;
 use crate::db::database::Database;
 use crate::error::{Error, InvalidCode, Result};
-use crate::geo::Predicate;
-use crate::index::{CountStep, CountWalk, Hit};
+use crate::geo::Shape;
+use crate::index::{CountStep, CountWalk, Hit, Placed};
 use crate::read::features::feature_block;
 use crate::state::blocks::damaged;
 use crate::types::cbor::{DecodeError, Reader, Scalar};
@@ -82,12 +82,11 @@ impl HeatmapPage {
 impl Database {
     /// Counts features in the cells of a grid.
     ///
-    /// A feature counts once, where the middle of its envelope is: a point where it
-    /// is, one in two parts on either side of the antimeridian near the meridian of
-    /// Greenwich. One without geometry does not count. What lies on the antimeridian
-    /// is in the cell east of it, even if the box ends there; a pole is in the cell
-    /// above or below the western edge of the box. Counting needs no bodies without
-    /// a sum or a filter on properties.
+    /// A feature counts once, where the middle of its bounding box is (RFC 7946, section 5): of
+    /// one that is narrower across the antimeridian, that of the box that crosses it. One without
+    /// geometry does not count. [`Grid`] has what lies between cells and at the poles. Counting
+    /// needs no bodies without a sum or a filter on properties, but for those of what is wider
+    /// than half the earth.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a grid out of range; [`Error::TooLarge`] for more cells with features in
@@ -100,39 +99,28 @@ impl Database {
         let grid = Cells::new(heatmap.grid, bbox)?;
         let path = heatmap.sum.as_deref().map(sum_path).transpose()?;
 
-        let area = Area::Box(bbox);
-        let target = Target::new(&area, Predicate::Intersects);
+        let target = Target::of_pieces(grid.with_wide());
         let question = Question::new(state, &target, &heatmap.filters, heatmap.as_of, budget)?;
         let mut sums = Sums::new(state.limits.page_items, budget);
-        if path.is_none() && question.conditions.of_properties.is_empty() {
-            if !question.mapped(&grid, &mut sums)? {
-                sums = Sums::new(state.limits.page_items, budget);
-                each_in_box(state, &grid.pieces, question.at, budget, |version| {
-                    if question.conditions.spans(version.seq)
-                        && let Some(cell) = grid.cell(&version.rect)
-                    {
-                        sums.add(cell, 1, None)?;
-                    }
-                    Ok(())
-                })?;
-            }
-        } else {
-            question.each_candidate(
-                None,
-                |_| Ok(false),
-                |Hit { seq, .. }, block| {
-                    let (_, body) = feature_block(state, seq, block)?;
-                    if !question.conditions.hold(state, seq, body)? {
-                        return Ok(());
-                    }
-                    let counted = counted(&grid, path.as_deref(), body);
-                    if let Some((cell, value)) = counted.map_err(|e| damaged(state, seq, e))? {
-                        sums.add(cell, 1, value)?;
-                    }
-                    Ok(())
-                },
-            )?;
-        }
+        let some = match path.is_none() && question.conditions.of_properties.is_empty() {
+            true => Some(question.by_envelopes(&grid, &mut sums)?),
+            false => None,
+        };
+        question.each_candidate(
+            some,
+            |_| Ok(false),
+            |Hit { seq, .. }, block| {
+                let (_, body) = feature_block(state, seq, block)?;
+                if !question.conditions.hold(state, seq, body)? {
+                    return Ok(());
+                }
+                let counted = counted(&grid, path.as_deref(), body);
+                if let Some((cell, value)) = counted.map_err(|e| damaged(state, seq, e))? {
+                    sums.add(cell, 1, value)?;
+                }
+                Ok(())
+            },
+        )?;
         Ok(HeatmapPage {
             cells: sums.cells(&grid, path.is_some()),
             seq: question.at,
@@ -140,15 +128,59 @@ impl Database {
     }
 }
 
-impl Question<'_> {
-    /// Adds up how many features are in which cells by what the index has counted, if that is
-    /// less work than going through them. O(sqrt n) for each line between cells, and less for
-    /// those at whole degrees and at the edges of tiles, where the index divides itself. No file
-    /// work.
+impl<'q> Question<'q> {
+    /// Adds up how many features are in which cells, but for those whose bodies have to be read
+    /// to tell: it returns them.
     ///
     /// # Errors
     /// [`Error::Closed`], those of the budget, and too many cells.
-    fn mapped(&self, grid: &Cells, sums: &mut Sums<'_>) -> Result<bool> {
+    fn by_envelopes(&self, grid: &Cells, sums: &mut Sums<'q>) -> Result<Vec<Hit>> {
+        let mut wide = Vec::new();
+        if self.mapped(grid, sums, &mut wide)? {
+            return Ok(wide);
+        }
+        wide.clear();
+        *sums = Sums::new(self.state.limits.page_items, self.budget);
+        each_in_box(
+            self.state,
+            self.target.pieces(),
+            self.at,
+            self.budget,
+            |placed| match self.conditions.spans(placed.seq) {
+                true => self.place(placed, grid, sums, &mut wide),
+                false => Ok(()),
+            },
+        )?;
+        Ok(wide)
+    }
+
+    /// Counts a feature where its envelope says that it is, or puts it to those whose bodies have
+    /// to be read.
+    fn place(
+        &self,
+        Placed { seq, rect }: Placed,
+        grid: &Cells,
+        sums: &mut Sums<'_>,
+        wide: &mut Vec<Hit>,
+    ) -> Result<()> {
+        if rect.is_wide() {
+            if grid.may_count(&rect) {
+                self.budget.make_room(wide, 1)?;
+                let certain = false;
+                wide.push(Hit { seq, certain });
+            }
+            return Ok(());
+        }
+        match grid.cell(rect.middle()) {
+            Some(cell) => sums.add(cell, 1, None),
+            None => Ok(()),
+        }
+    }
+
+    /// The same by what the index has counted, if that is less work than going through them.
+    /// O(sqrt n) for each line between cells, and less for those at whole degrees and at the edges
+    /// of tiles, where the index divides itself. No file work.
+    fn mapped(&self, grid: &Cells, sums: &mut Sums<'_>, wide: &mut Vec<Hit>) -> Result<bool> {
         if self.span() != (1, self.at) {
             return Ok(false);
         }
@@ -167,9 +199,7 @@ impl Question<'_> {
                 sums.add(cell, count, None)?;
             }
             for placed in found.drain(..) {
-                if let Some(cell) = grid.cell(&placed.rect) {
-                    sums.add(cell, 1, None)?;
-                }
+                self.place(placed, grid, sums, wide)?;
             }
             match step {
                 CountStep::More => {}
@@ -201,9 +231,15 @@ fn counted(
     path: Option<&[String]>,
     body: &[u8],
 ) -> Result<Option<(CellIndex, Option<Pair>)>, DecodeError> {
-    let cell = stored_feature(body)?
-        .envelope
-        .and_then(|rect| grid.cell(&rect));
+    let middle = match stored_feature(body)?.envelope {
+        Some(rect) if rect.is_wide() => {
+            let shape = Shape::of_feature(body)?;
+            let parts = shape.map(|shape| shape.parts().collect());
+            parts.and_then(BoundingBox::around).map(|b| b.middle())
+        }
+        envelope => envelope.map(|rect| rect.middle()),
+    };
+    let cell = middle.and_then(|middle| grid.cell(middle));
     let (Some(cell), Some(path)) = (cell, path) else {
         return Ok(cell.map(|cell| (cell, None)));
     };

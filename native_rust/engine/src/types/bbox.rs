@@ -43,6 +43,13 @@ impl Rect {
         [0, 1].map(|axis| self.min[axis] + (self.max[axis] - self.min[axis]) / 2.0)
     }
 
+    /// Whether it is wider than half the earth: parts of what it is the envelope of may be
+    /// nearer to each other across the antimeridian.
+    #[must_use]
+    pub fn is_wide(&self) -> bool {
+        self.max[0] - self.min[0] > 180.0
+    }
+
     /// Whether the two share at least one position; touching counts.
     #[must_use]
     pub fn intersects(&self, other: &Self) -> bool {
@@ -124,6 +131,44 @@ impl BoundingBox {
             east,
             north,
         })
+    }
+
+    /// The narrowest box around some parts: it crosses the antimeridian where it is narrower
+    /// so, and leaves out the widest stretch of longitudes without a part.
+    pub(crate) fn around(mut parts: Vec<Rect>) -> Option<Self> {
+        let all = parts.iter().copied().reduce(|mut all, part| {
+            all.extend(&part);
+            all
+        })?;
+        parts.sort_unstable_by(|a, b| a.min[0].total_cmp(&b.min[0]));
+        // Around the back, from the last part to the first.
+        let mut widest = (all.min[0] + 360.0 - all.max[0], all.min[0], all.max[0]);
+        let mut until = all.min[0];
+        for Rect { min, max } in parts {
+            if min[0] - until > widest.0 {
+                widest = (min[0] - until, min[0], until);
+            }
+            until = until.max(max[0]);
+        }
+        let (_, west, east) = widest;
+        let ([_, south], [_, north]) = (all.min, all.max);
+        Some(Self {
+            west,
+            south,
+            east,
+            north,
+        })
+    }
+
+    /// The position in its middle.
+    pub(crate) fn middle(&self) -> [f64; 2] {
+        let width = match self.west > self.east {
+            true => self.east + 360.0 - self.west,
+            false => self.east - self.west,
+        };
+        let lon = self.west + width / 2.0;
+        let lat = self.south + (self.north - self.south) / 2.0;
+        [if lon > 180.0 { lon - 360.0 } else { lon }, lat]
     }
 
     /// Reads `west,south,east,north` in degrees, or the six numbers of a box

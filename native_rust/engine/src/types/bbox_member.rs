@@ -1,6 +1,6 @@
 //! The member `bbox` of features and geometries (RFC 7946, section 5).
 
-use super::bbox::{NOISE, Rect};
+use super::bbox::{BoundingBox, NOISE, Rect};
 use super::faults::Faults;
 use super::json::{Json, Members};
 use crate::error::InvalidCode;
@@ -72,27 +72,11 @@ pub(super) fn set_bbox(members: &mut Members<'_, Json<'_>>, edges: [f64; 4]) {
 }
 
 /// West, south, east and north of a checked geometry whose parts do not cross the
-/// antimeridian. The box does, with its west greater than its east, if it is narrower so:
-/// the widest stretch of longitudes without a part is left out.
+/// antimeridian, as [`BoundingBox::around`] has them.
 pub(super) fn box_of(geometry: &Members<'_, Json<'_>>) -> Option<[f64; 4]> {
     let mut parts = Vec::new();
     add_parts(geometry, &mut parts);
-    let all = parts.iter().copied().reduce(|mut all, part| {
-        all.extend(&part);
-        all
-    })?;
-    parts.sort_unstable_by(|a, b| a.min[0].total_cmp(&b.min[0]));
-    // Around the back, from the last part to the first.
-    let mut widest = (all.min[0] + 360.0 - all.max[0], all.min[0], all.max[0]);
-    let mut until = all.min[0];
-    for Rect { min, max } in parts {
-        if min[0] - until > widest.0 {
-            widest = (min[0] - until, min[0], until);
-        }
-        until = until.max(max[0]);
-    }
-    let (_, west, east) = widest;
-    Some([west, all.min[1], east, all.max[1]])
+    BoundingBox::around(parts).map(|bbox| bbox.edges())
 }
 
 /// The envelopes of its points, lines and rings.

@@ -51,7 +51,9 @@ impl CountWalk {
         Self::of(Subject::Envelope, pieces, at)
     }
 
-    /// Of all whose envelopes have their middles in a piece. It has not begun.
+    /// Of all whose envelopes have their middles in a piece, and of all that are wider than half
+    /// the earth, wherever: those are always to be looked at, as the middles of their boxes may
+    /// be on the other side of it. It has not begun.
     pub(crate) fn of_middles(pieces: &[Rect], at: u64) -> Self {
         Self::of(Subject::Middle, pieces, at)
     }
@@ -130,11 +132,15 @@ impl Tally {
                 Subject::Envelope => &cell.bounds,
                 Subject::Middle => &cell.middles,
             };
-            if counted.there() == 0 || !rect.intersects(bounds) {
+            // Some in it may be so wide that they are looked at wherever they are, with the first
+            // piece.
+            let wide = *subject == Subject::Middle && cell.bounds.is_wide();
+            let all = wide && piece == 0;
+            if counted.there() == 0 || !(all || rect.intersects(bounds)) {
                 continue;
             }
             let alone = !before.iter().any(|piece| piece.intersects(bounds));
-            if alone && rect.contains(bounds) {
+            if alone && !wide && rect.contains(bounds) {
                 *spent += match subject {
                     Subject::Envelope => 0,
                     Subject::Middle => LOOK,
@@ -147,16 +153,22 @@ impl Tally {
                 tasks.extend(quarters.map(|quarter| (piece, quarter)));
                 continue;
             }
-            let region = Rect {
-                min: [0, 1].map(|axis| rect.min[axis].max(bounds.min[axis])),
-                max: [0, 1].map(|axis| rect.max[axis].min(bounds.max[axis])),
+            let region = match all {
+                true => *bounds,
+                false => Rect {
+                    min: [0, 1].map(|axis| rect.min[axis].max(bounds.min[axis])),
+                    max: [0, 1].map(|axis| rect.max[axis].min(bounds.max[axis])),
+                },
             };
             let work = index.each_touching(&region, *at, STUCK, |seq, placed| {
                 let own = subject.of(&placed);
-                if rect.intersects(&own)
-                    && !before.iter().any(|piece| piece.intersects(&own))
-                    && counted.holds(&placed)
-                {
+                let here = match wide && placed.is_wide() {
+                    true => all,
+                    false => {
+                        rect.intersects(&own) && !before.iter().any(|piece| piece.intersects(&own))
+                    }
+                };
+                if here && counted.holds(&placed) {
                     found.push(Placed { seq, rect: placed });
                 }
             });

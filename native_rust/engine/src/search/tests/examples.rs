@@ -248,6 +248,83 @@ fn refusals_name_what_they_refuse() {
 }
 
 #[test]
+fn cells_of_a_heatmap_lie_in_its_box_also_at_the_antimeridian_and_the_poles() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("db");
+    let fiji = json!({"type": "MultiPolygon", "coordinates": [
+        [[[177, -19], [180, -19], [180, -16], [177, -16], [177, -19]]],
+        [[[-180, -19], [-178, -19], [-178, -16], [-180, -16], [-180, -19]]],
+    ]});
+    let around = json!({"type": "LineString", "coordinates": [[-180, -44], [180, -44]]});
+    let point = |x: i32, y: i32| json!({"type": "Point", "coordinates": [x, y]});
+    let shapes = [
+        fiji,
+        around,
+        point(180, 5),
+        point(-180, 15),
+        point(100, 90),
+        point(70, -90),
+        point(40, 35),
+    ];
+    let features: Vec<Value> = shapes
+        .iter()
+        .map(|shape| json!({"type": "Feature", "properties": {"n": 1}, "geometry": shape}))
+        .collect();
+    let db = Database::open(Arc::new(RealFileSystem), &path, Limits::default()).unwrap();
+    let text = json!({"type": "FeatureCollection", "features": features}).to_string();
+    let prepared = db.prepare_features(text.as_bytes()).unwrap();
+    db.write(prepared.operations).unwrap();
+    let cases: &[(&str, &[[i32; 2]])] = &[
+        (
+            "-180,-90,180,90",
+            &[
+                [-180, -90],
+                [0, -50],
+                [170, -20],
+                [-180, 0],
+                [-180, 10],
+                [40, 30],
+                [-180, 80],
+            ],
+        ),
+        ("170,-20,-170,-10", &[[170, -20]]),
+        ("-10,-20,10,-10", &[]),
+        ("170,0,180,20", &[[170, 0], [170, 10]]),
+        ("-180,0,-170,20", &[[-180, 0], [-180, 10]]),
+        ("170,0,-170,20", &[[-180, 0], [-180, 10]]),
+        ("170,0,-180,20", &[[170, 0], [170, 10]]),
+        ("90,80,180,90", &[[90, 80]]),
+        ("180,80,-170,90", &[[-180, 80]]),
+        ("50,-90,60,-80", &[[50, -90]]),
+        ("30,30,40,40", &[[30, 30]]),
+        ("40,30,50,40", &[[40, 30]]),
+        ("40,35,40,35", &[[40, 30]]),
+    ];
+    for (bbox, expected) in cases {
+        for sum in [None, Some("n".to_owned())] {
+            let heatmap = Heatmap {
+                bbox: BoundingBox::parse(bbox).unwrap(),
+                grid: Grid::Degrees {
+                    lon: 10.0,
+                    lat: 10.0,
+                },
+                sum,
+                filters: Vec::new(),
+                as_of: None,
+            };
+            let budget = db.budget(Cancel::default());
+            let cells = db.heatmap(&heatmap, &budget).unwrap().cells;
+            let found: Vec<[i32; 2]> = cells
+                .iter()
+                .map(|cell| cell.bounds.min.map(|n| n as i32))
+                .collect();
+            assert_eq!(found, *expected, "{bbox}");
+            assert!(cells.iter().all(|cell| cell.count == 1));
+        }
+    }
+}
+
+#[test]
 fn a_heatmap_has_as_many_cells_as_features_however_fine_it_is() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("db");

@@ -4,15 +4,14 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::fixture::{Fixture, Random, filters, holds, shape};
+use super::fixture::{Fixture, Random, Row, filters, holds, shape};
 use crate::budget::Budget;
 use crate::budget::Cancel;
 use crate::geo::{Center, Predicate, Prepared, Shape};
 use crate::limits::Limits;
 use crate::search::{Area, Cell, Grid, Heatmap, Near, NearFeature, QueryGeometry, Search};
 use crate::testing::oracles::{compared, seeds};
-use crate::types::Antimeridian;
-use crate::types::Rect;
+use crate::types::{Antimeridian, BoundingBox, Rect};
 
 /// Blocks in a database.
 const WRITES: u64 = 70;
@@ -280,6 +279,60 @@ fn nearby_finds_the_nearest() {
     }
 }
 
+/// The middle of the narrowest box of a feature: among those that begin with one of its parts
+/// and reach around until they hold all of them.
+fn middle(row: &Row) -> Option<[f64; 2]> {
+    let mut parts: Vec<Rect> = row.shape.as_ref()?.parts().collect();
+    parts.sort_by(|a, b| a.min[0].total_cmp(&b.min[0]));
+    let Rect { min, max } = row.envelope()?;
+    let width = |west: f64| {
+        let east = |part: &Rect| {
+            let turn = if part.min[0] < west { 360.0 } else { 0.0 };
+            part.max[0] + turn - west
+        };
+        parts.iter().map(east).fold(0.0, f64::max)
+    };
+    let wests = parts.iter().map(|part| part.min[0]);
+    let boxes = wests.map(|west| (width(west), west));
+    // Of boxes that are as wide, that which does not cross the antimeridian.
+    let plain = (max[0] - min[0], min[0]);
+    let (width, west) = boxes.fold(plain, |a, b| if b.0 < a.0 { b } else { a });
+    let lon = west + width / 2.0;
+    let lat = min[1] + (max[1] - min[1]) / 2.0;
+    Some([if lon > 180.0 { lon - 360.0 } else { lon }, lat])
+}
+
+/// A position that is moved off the lines between cells, into the one in which it counts: a
+/// little to the northeast, or back where that would leave the box.
+fn nudged(bbox: &BoundingBox, [lon, lat]: [f64; 2]) -> [f64; 2] {
+    const LITTLE: f64 = 1e-9;
+    let covers = |lon: f64| match bbox.west <= bbox.east {
+        true => bbox.west <= lon && lon <= bbox.east,
+        false => bbox.west <= lon || lon <= bbox.east,
+    };
+    let lon = match (lat.abs() == 90.0, lon.abs() == 180.0) {
+        (true, _) => bbox.west,
+        (_, true) if !covers(180.0) => -180.0,
+        (_, true) => 180.0,
+        _ => lon,
+    };
+    let east = match lon + LITTLE {
+        beyond if beyond > 180.0 => beyond - 360.0,
+        east => east,
+    };
+    let flat = bbox.west == bbox.east;
+    let lon = match covers(east) || (flat && lon < 180.0) {
+        true => east,
+        false if lon == -180.0 => 180.0 - LITTLE,
+        false => lon - LITTLE,
+    };
+    let lat = match lat + LITTLE <= bbox.north || (bbox.south == bbox.north && lat < 90.0) {
+        true => lat + LITTLE,
+        false => lat - LITTLE,
+    };
+    [lon, lat]
+}
+
 #[test]
 fn heatmaps_count_every_feature_once() {
     for seed in seeds(10) {
@@ -318,10 +371,9 @@ fn heatmaps_count_every_feature_once() {
             assert_eq!(page.seq, fixture.end_of(at));
             let mut left = page.cells.clone();
             for row in fixture.visible(at) {
-                let Some(Rect { min, max }) = row.envelope() else {
+                let Some([lon, lat]) = middle(row) else {
                     continue;
                 };
-                let [mut lon, lat] = [0, 1].map(|i| min[i] + (max[i] - min[i]) / 2.0);
                 let value = row.properties["count"].as_f64();
                 let inside = bbox
                     .pieces()
@@ -333,21 +385,12 @@ fn heatmaps_count_every_feature_once() {
                 {
                     continue;
                 }
-                if lat.abs() == 90.0 {
-                    lon = bbox.west;
-                }
-                if lon == 180.0 {
-                    lon = -180.0;
-                }
-                // Half-open cells, of which the northernmost have the pole.
+                let [lon, lat] = nudged(&bbox, [lon, lat]);
                 let holding: Vec<&mut Cell> = left
                     .iter_mut()
                     .filter(|cell| {
                         let Rect { min, max } = cell.bounds;
-                        min[0] <= lon
-                            && lon < max[0]
-                            && min[1] <= lat
-                            && (lat < max[1] || lat == 90.0 && max[1] == 90.0)
+                        min[0] <= lon && lon <= max[0] && min[1] <= lat && lat <= max[1]
                     })
                     .collect();
                 assert_eq!(

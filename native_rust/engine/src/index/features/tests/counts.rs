@@ -67,6 +67,9 @@ fn go_on(step: CountStep) -> bool {
 
 type Map = BTreeMap<(i64, i64), u64>;
 
+/// In the place of a tile, of what is wider than half the earth.
+const WIDE: (i64, i64) = (i64::MAX, i64::MAX);
+
 /// Which of the tiles of a map a position is in, of so many degrees.
 fn tile_of([x, y]: [f64; 2], step: f64) -> (i64, i64) {
     ((x / step).floor() as i64, (y / step).floor() as i64)
@@ -109,7 +112,10 @@ impl Mapping {
         let more = go_on(index.count_box(&mut self.walk, settle, &mut found));
         self.looked += found.len();
         for placed in found {
-            let tile = tile_of(placed.rect.middle(), self.step);
+            let tile = match placed.rect.is_wide() {
+                true => WIDE,
+                false => tile_of(placed.rect.middle(), self.step),
+            };
             *self.map.entry(tile).or_default() += 1;
         }
         more
@@ -127,10 +133,12 @@ impl Model {
     /// The same by a scan.
     pub(super) fn mapped(&self, pieces: &[Rect], at: u64, step: f64) -> Map {
         let mut map = Map::new();
-        let middles = self
-            .visible(at)
-            .filter_map(|row| Some(row.envelope?.middle()));
-        for middle in middles {
+        for envelope in self.visible(at).filter_map(|row| row.envelope) {
+            if envelope.is_wide() {
+                *map.entry(WIDE).or_default() += 1;
+                continue;
+            }
+            let middle = envelope.middle();
             let point = Rect::point(middle);
             if pieces.iter().any(|piece| piece.contains(&point)) {
                 *map.entry(tile_of(middle, step)).or_default() += 1;
