@@ -102,8 +102,8 @@ defmodule FormdbHttpWeb.VanishedClientTest do
     for n <- 1..10, do: assert(get(port, "#{db}/features/v#{n}").status == 404)
   end
 
-  # The process of TLS reads on where no more than one message is asked for, as newer versions of
-  # Cowboy do, and closes the socket that is beneath its own.
+  # As the process of TLS does with the one beneath its own: with nothing left to deliver it reads on,
+  # though nobody asks for more, and finds the end.
   test "who has pipelined, and whose socket is closed beneath, is gone" do
     {:ok, listener} = :gen_tcp.listen(0, ip: {127, 0, 0, 1})
     {:ok, port} = :inet.port(listener)
