@@ -337,6 +337,9 @@ fn start(fs: &SimFs) -> Catalog {
     Catalog::open(Arc::new(fs.clone()), Path::new("/data"), limits()).unwrap()
 }
 
+/// Something that makes a folder on a disk, and looks whether that is whole.
+type Maker<'m> = &'m (dyn Fn(&SimFs) + Sync);
+
 #[test]
 fn who_sweeps_while_something_is_made_takes_nothing_from_it() {
     let began = Instant::now();
@@ -347,7 +350,7 @@ fn who_sweeps_while_something_is_made_takes_nothing_from_it() {
         .unwrap();
     db.close();
     let image = fs.now();
-    let make: [(&str, &(dyn Fn(&SimFs) + Sync)); 4] = [
+    let make: [(&str, Maker); 4] = [
         ("restore", &|fs| {
             let made = restore_to(fs, "one", RESTORED, None).unwrap();
             is_whole(fs, &made, &workload, 20).unwrap();
