@@ -5,6 +5,7 @@ defmodule FormdbHttpCli.BootSignals do
   # would be lost, and so would it be in the answer of OTP to it, which is for a VM that has started.
   # Whoever stops the server then would wait for nothing. The boot script therefore has calls of these
   # functions (Mix.FormdbRelease). There is nothing to stop in order yet: the VM ends at once.
+  # What comes between the VM's first moment and the boot script, some hundredths of a second, is still lost.
   #
   # Until kernel runs this calls nothing but functions of the VM itself: no other code is loaded.
 
