@@ -239,6 +239,10 @@ fn is_ours(fs: &dyn FileSystem, dir: &Path) -> bool {
 /// # Errors
 /// The first [`Error::Io`]; what can be removed is gone, but for the mark.
 pub(crate) fn remove_marked(fs: &dyn FileSystem, dir: &Path) -> Result<()> {
+    if !matches!(fs.kind(dir), Ok(Kind::Dir)) {
+        // A link, of which what it leads to stays, or nothing.
+        return remove_all(fs, dir);
+    }
     let names = match fs.list(dir) {
         Ok(names) => names,
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
@@ -253,4 +257,47 @@ pub(crate) fn remove_marked(fs: &dyn FileSystem, dir: &Path) -> Result<()> {
     failure.map_or(Ok(()), Err)?;
     sync_dir(fs, dir)?;
     remove_all(fs, dir)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fs::RealFileSystem;
+
+    #[test]
+    fn of_a_link_the_link_is_removed_and_of_a_folder_all_of_it() {
+        let tmp = tempfile::tempdir().unwrap();
+        let (there, link) = (tmp.path().join("there"), tmp.path().join("link"));
+        std::fs::create_dir_all(there.join("deep")).unwrap();
+        std::fs::write(there.join("deep/kept"), "text").unwrap();
+        std::os::unix::fs::symlink(&there, &link).unwrap();
+        remove_marked(&RealFileSystem, &link).unwrap();
+        assert!(std::fs::symlink_metadata(&link).is_err());
+        assert!(there.join("deep/kept").exists());
+        remove_marked(&RealFileSystem, &there).unwrap();
+        assert!(!there.exists());
+        remove_marked(&RealFileSystem, &there).unwrap();
+    }
+
+    #[test]
+    fn what_is_made_is_swept_once_its_lock_is_gone() {
+        let tmp = tempfile::tempdir().unwrap();
+        let to = tmp.path().join("to");
+        let making = Making::begin(&RealFileSystem, &to).unwrap();
+        std::fs::create_dir(making.dir().join("journal")).unwrap();
+        let left = tmp.path().join("left");
+        std::fs::create_dir_all(left.join("journal")).unwrap();
+        std::fs::write(left.join(LOCK), "7\n").unwrap();
+        let other = tmp
+            .path()
+            .join(format!("{}{}", beginning(&to), &random()[16..]));
+        std::fs::rename(&left, &other).unwrap();
+        let hidden = making.dir().to_owned();
+        sweep(&RealFileSystem, tmp.path(), Some(&to));
+        assert!(hidden.exists() && !other.exists());
+        making.finish().unwrap();
+        assert!(to.join("journal").exists() && !hidden.exists());
+        sweep(&RealFileSystem, tmp.path(), None);
+        assert!(to.join(LOCK).exists());
+    }
 }
