@@ -237,6 +237,22 @@ pub enum Error {
         /// The limit in force.
         least: u64,
     },
+    /// The disk that a backup goes to has too little room for it.
+    #[error(
+        "the disk of {} has {free} bytes free, and {needed} are needed{}; make room there, or use a folder on another disk",
+        path.display(),
+        kept_free(*kept)
+    )]
+    NoRoom {
+        /// The folder that backups go to.
+        path: PathBuf,
+        /// Bytes that are free.
+        free: u64,
+        /// Bytes that have to be.
+        needed: u64,
+        /// Those among them that stay free, since the database lies on the same disk.
+        kept: u64,
+    },
     /// No such entity.
     #[error("there is no {entity} {}", Shown(id))]
     NotFound {
@@ -428,6 +444,16 @@ pub enum Error {
     },
 }
 
+/// Why a backup wants more room than it takes.
+fn kept_free(bytes: u64) -> String {
+    match bytes {
+        0 => String::new(),
+        _ => format!(
+            ", of which {bytes} stay free since the database lies on the same disk (setting FORMDB_MIN_FREE_BYTES)"
+        ),
+    }
+}
+
 /// What gives a pool of memory room again.
 fn room(setting: &str) -> &'static str {
     match setting {
@@ -513,7 +539,7 @@ impl Error {
             Self::Timeout { .. } => "query_timeout",
             Self::Cancelled => "cancelled",
             Self::MemoryFull { .. } => "memory_full",
-            Self::DiskFull { .. } => "disk_full",
+            Self::DiskFull { .. } | Self::NoRoom { .. } => "disk_full",
             Self::NotFound { entity, .. } => match entity {
                 Entity::Database => "database_not_found",
                 Entity::Feature => "feature_not_found",

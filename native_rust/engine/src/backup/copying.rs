@@ -83,6 +83,11 @@ impl<'a> Pace<'a> {
         self.look()
     }
 
+    /// Bytes that are not done yet.
+    pub(super) fn left(&self) -> u64 {
+        self.total - self.done
+    }
+
     /// # Errors
     /// [`Error::Cancelled`].
     pub(super) fn look(&self) -> Result<()> {
@@ -153,7 +158,8 @@ pub(super) fn copy(
 
 /// Open a file to be read.
 pub(super) fn open(fs: &dyn FileSystem, path: &Path) -> Result<std::sync::Arc<dyn File>> {
-    fs.open(path, false).map_err(|e| Error::io("open", path, e))
+    fs.open_to_read(path)
+        .map_err(|e| Error::io("open", path, e))
 }
 
 /// The length of an open file.

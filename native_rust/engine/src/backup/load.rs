@@ -30,6 +30,9 @@ const GROUP: usize = 4 << 20;
 /// The longest line: a block of 1 GiB, as JSON and as bytes.
 const LINE: u64 = 8 << 30;
 
+/// Bytes of a line that are looked at before more of it is read; the first line has some 300.
+const BEGINNING: u64 = 64 << 10;
+
 /// What of a line a block is made of. The rest is for people.
 #[derive(Deserialize)]
 struct Line<'a> {
@@ -199,19 +202,35 @@ struct Lines<'a> {
 }
 
 impl Lines<'_> {
-    /// Read the next line; false at the end.
+    /// Read the next line; false at the end. What goes on for longer than a block can is not
+    /// gathered, nor what does not begin as a line of a dump does.
     fn next(&mut self) -> Result<bool> {
         self.text.clear();
         self.number += 1;
-        let mut part = (&mut *self.lines).take(LINE);
-        let read = part.read_until(b'\n', &mut self.text);
-        let read = read.map_err(|e| Error::io("read", Path::new("the dump"), e))?;
-        if self.text.last() == Some(&b'\n') {
-            self.text.pop();
-        } else if read > 0 {
-            return Err(self.refuse("it has no end: the dump was cut off"));
+        if !self.read(BEGINNING)? && self.text.len() as u64 == BEGINNING {
+            // The first line is 1, and that of block 1 is 2.
+            let begins = format!("{{\"seq\":{},", self.number - 1);
+            if self.number == 1 || !self.text.starts_with(begins.as_bytes()) {
+                let reason = "it does not begin as a line of a dump does, and has no end after 64 KiB: is the file a dump?";
+                return Err(self.refuse(reason));
+            }
+            if !self.read(LINE - BEGINNING)? && self.text.len() as u64 == LINE {
+                return Err(self.refuse("it is longer than a block can be, 8 GiB"));
+            }
         }
-        Ok(read > 0)
+        match self.text.pop() {
+            Some(b'\n') => Ok(true),
+            Some(_) => Err(self.refuse("it has no end: the dump was cut off")),
+            None => Ok(false),
+        }
+    }
+
+    /// Read up to so many bytes more of the line; whether it ends with them.
+    fn read(&mut self, most: u64) -> Result<bool> {
+        let mut part = (&mut *self.lines).take(most);
+        let read = part.read_until(b'\n', &mut self.text);
+        read.map_err(|e| Error::io("read", Path::new("the dump"), e))?;
+        Ok(self.text.last() == Some(&b'\n'))
     }
 
     /// The bytes of the block that the line is of.

@@ -211,7 +211,7 @@ pub(super) fn hex(digest: [u8; 32]) -> String {
 
 /// All bytes of a small file, if it is there.
 fn read_file(fs: &dyn FileSystem, path: &Path) -> Result<Option<Vec<u8>>> {
-    let file = match fs.open(path, false) {
+    let file = match fs.open_to_read(path) {
         Ok(file) => file,
         Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             return Ok(None);

@@ -23,6 +23,10 @@ use crate::open::home::{JOURNAL, LOCK};
 use crate::open::making::{Making, sweep};
 use crate::types::{Hash, format_timestamp, to_hex};
 
+/// Bytes that stay free on the disk of a backup beside those of its segments: for the side
+/// files, the manifest, and what the file system itself needs.
+const MARGIN: u64 = 1 << 20;
+
 /// How a backup is taken.
 #[derive(Debug, Clone, Default)]
 pub struct BackupOptions {
@@ -150,7 +154,9 @@ fn take(
             .as_ref()
             .map(|(dir, manifest)| (&**dir, segments_of(manifest))),
     };
-    let manifest = taking.everything(options, time)?;
+    let manifest = taking
+        .everything(options, time)
+        .map_err(|error| taking.told_of_room(error))?;
     let (copied_bytes, linked_bytes) = (taking.copied, taking.linked);
     let previous_damaged = std::mem::take(&mut taking.damaged);
     name_it(fs, making, to)?;
@@ -334,17 +340,46 @@ impl Taking<'_> {
         Ok(())
     }
 
-    /// Check that copying so many bytes leaves what has to stay free: where the database is
-    /// on the same disk it would take no more writes else.
+    /// Check that there is room for so many bytes more. Where the database lies on the same
+    /// disk, what has to stay free stays so: it would take no more writes else.
     fn check_room(&self, dir: &Path, bytes: u64) -> Result<()> {
-        let needed = bytes.saturating_add(self.source.least_free);
-        match self.source.fs.space(dir) {
-            Ok(space) if space.free < needed => Err(Error::io(
-                "find room on the disk of",
-                dir,
-                ErrorKind::StorageFull.into(),
-            )),
+        let fs = &*self.source.fs;
+        let device = |path: &Path| fs.stat(path).map(|found| found.id.0);
+        let kept = match (device(&self.source.dir), device(dir)) {
+            (Ok(database), Ok(backup)) if database != backup => 0,
+            _ => self.source.least_free,
+        };
+        let needed = bytes.saturating_add(kept.max(MARGIN));
+        match fs.space(dir) {
+            Ok(space) if space.free < needed => Err(self.no_room(space.free, needed, kept)),
             _ => Ok(()),
+        }
+    }
+
+    fn no_room(&self, free: u64, needed: u64, kept: u64) -> Error {
+        Error::NoRoom {
+            path: parent(self.dir),
+            free,
+            needed,
+            kept,
+        }
+    }
+
+    /// The error of a disk that was full all the same: others write to it, or a quota ends
+    /// before it does.
+    fn told_of_room(&self, error: Error) -> Error {
+        match &error {
+            Error::Io { source, .. }
+                if matches!(
+                    source.kind(),
+                    ErrorKind::StorageFull | ErrorKind::QuotaExceeded
+                ) =>
+            {
+                let free = self.source.fs.space(&parent(self.dir));
+                let free = free.map_or(0, |space| space.free);
+                self.no_room(free, self.pace.left().max(MARGIN), 0)
+            }
+            _ => error,
         }
     }
 
@@ -417,7 +452,7 @@ impl Taking<'_> {
             if !matches!(fs.kind(&path), Ok(Kind::File)) {
                 continue;
             }
-            let opened = match fs.open(&path, false) {
+            let opened = match fs.open_to_read(&path) {
                 Ok(opened) => opened,
                 // It was replaced or removed since.
                 Err(e) if e.kind() == ErrorKind::NotFound => continue,

@@ -87,7 +87,7 @@ pub(super) fn open_whole(
     file: &BackupFile,
 ) -> Result<(PathBuf, Arc<dyn File>)> {
     let path = place(dir, &file.path);
-    let opened = match fs.open(&path, false) {
+    let opened = match fs.open_to_read(&path) {
         Ok(opened) => opened,
         Err(e) if e.kind() == ErrorKind::NotFound => {
             return Err(corrupt(&path, "it is missing"));

@@ -87,6 +87,10 @@ impl FileSystem for Descriptors {
         self.0.attempt(|| self.0.fs.open(path, create))
     }
 
+    fn open_to_read(&self, path: &Path) -> io::Result<Arc<dyn File>> {
+        self.0.attempt(|| self.0.fs.open_to_read(path))
+    }
+
     fn open_on_demand(&self, path: &Path) -> io::Result<Arc<dyn File>> {
         Ok(Arc::new(OnDemand {
             shared: Arc::clone(&self.0),
@@ -138,7 +142,8 @@ impl FileSystem for Descriptors {
     }
 }
 
-/// A file that is open while it is used, and as long as there is room.
+/// A file that is open while it is used, and as long as there is room: for reading, and for
+/// writing while there is something to be synced.
 #[derive(Debug)]
 struct OnDemand {
     shared: Arc<Shared>,
@@ -159,23 +164,36 @@ impl OnDemand {
         if let Some(file) = self.shared.open.lock().get(&self.number) {
             return Ok(Arc::clone(file));
         }
-        let fs = &self.shared.fs;
-        let file = self.shared.attempt(|| fs.open(&self.path, false))?;
-        let id = file.id()?;
-        if *self.id.get_or_init(|| id) != id {
-            return Err(io::Error::other(
-                "the file was replaced while it was in use",
-            ));
-        }
+        let file = self.opened(|fs| fs.open_to_read(&self.path))?;
         let mut open = self.shared.open.lock();
         open.put(self.number, Arc::clone(&file));
         Ok(file)
     }
 
+    /// The file, if it is the one that it was.
+    fn opened(
+        &self,
+        open: impl Fn(&dyn FileSystem) -> io::Result<Arc<dyn File>>,
+    ) -> io::Result<Arc<dyn File>> {
+        let file = self.shared.attempt(|| open(&*self.shared.fs))?;
+        let id = file.id()?;
+        match *self.id.get_or_init(|| id) == id {
+            true => Ok(file),
+            false => Err(io::Error::other(
+                "the file was replaced while it was in use",
+            )),
+        }
+    }
+
     /// Change the file, and keep it open until that is synced.
     fn change(&self, work: impl FnOnce(&dyn File) -> io::Result<()>) -> io::Result<()> {
-        let file = self.file()?;
-        *self.unsynced.lock() = Some(Arc::clone(&file));
+        let mut unsynced = self.unsynced.lock();
+        let file = match &*unsynced {
+            Some(file) => Arc::clone(file),
+            None => self.opened(|fs| fs.open(&self.path, false))?,
+        };
+        *unsynced = Some(Arc::clone(&file));
+        drop(unsynced);
         work(&*file)
     }
 }

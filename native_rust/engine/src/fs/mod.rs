@@ -35,10 +35,17 @@ pub trait FileSystem: Debug + Send + Sync + 'static {
     /// and is made; without, it must exist.
     fn open(&self, path: &Path, create: bool) -> io::Result<Arc<dyn File>>;
 
+    /// Open a file that exists for reading alone: it may lie where nothing can be written.
+    fn open_to_read(&self, path: &Path) -> io::Result<Arc<dyn File>>;
+
     /// A file that exists, to be used now and then for as long as it is there: it may
     /// be closed and opened again in between, so any use of it can fail as opening can.
+    /// One that may only be read can be read; writing to it fails.
     fn open_on_demand(&self, path: &Path) -> io::Result<Arc<dyn File>> {
-        self.open(path, false)
+        match self.open(path, false) {
+            Err(e) if only_to_be_read(&e) => self.open_to_read(path),
+            opened => opened,
+        }
     }
 
     /// Rename within one file system, replacing what `to` named.
@@ -66,7 +73,7 @@ pub trait FileSystem: Debug + Send + Sync + 'static {
     /// dropped, wherever the folder is moved meanwhile, and whatever becomes of the
     /// files in it. The file `note`, which is made where it is missing, then holds this
     /// process's id, for people and error messages; that is a courtesy, and not being
-    /// able to write it is no error.
+    /// able to write it is no error: a folder that may only be read is locked as well.
     ///
     /// # Errors
     /// [`io::ErrorKind::WouldBlock`] when somebody else holds it.
@@ -88,6 +95,14 @@ pub trait FileSystem: Debug + Send + Sync + 'static {
     /// # Errors
     /// [`io::ErrorKind::Unsupported`] where there is no bound to speak of.
     fn space(&self, path: &Path) -> io::Result<Space>;
+}
+
+/// Whether an error may be for writing alone.
+fn only_to_be_read(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
+    )
 }
 
 /// A file or folder as its name shows it.

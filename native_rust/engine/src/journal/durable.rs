@@ -113,7 +113,7 @@ impl Durable {
     /// [`Error::Corrupt`], [`Error::UnsupportedFormat`], [`Error::Io`].
     pub(crate) fn read(fs: &dyn FileSystem, dir: &Path) -> Result<Option<Self>> {
         let path = dir.join(MARK);
-        let file = match fs.open(&path, false) {
+        let file = match fs.open_to_read(&path) {
             Ok(file) => file,
             Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(Error::io("open", &path, e)),

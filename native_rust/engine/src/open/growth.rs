@@ -105,7 +105,7 @@ impl Growth {
 /// Bytes of the files in `dir`; of those that cannot be looked at, none.
 pub(crate) fn bytes_in(fs: &dyn FileSystem, dir: &Path) -> u64 {
     let names = fs.list(dir).unwrap_or_default();
-    let len = |name: &String| fs.open(&dir.join(name), false).and_then(|file| file.len());
+    let len = |name: &String| fs.stat(&dir.join(name)).map(|found| found.len);
     names.iter().filter_map(|name| len(name).ok()).sum()
 }
 

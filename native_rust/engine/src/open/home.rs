@@ -171,7 +171,7 @@ impl DatabaseFolder {
 pub(super) fn holder(fs: &dyn FileSystem, path: &Path) -> Option<u32> {
     // Digits of a 32-bit number and a line's end.
     const MOST: u64 = 16;
-    let file = fs.open(path, false).ok()?;
+    let file = fs.open_to_read(path).ok()?;
     let len = file.len().ok().filter(|len| *len <= MOST)?;
     let mut text = vec![0; usize::try_from(len).ok()?];
     file.read_exact_at(&mut text, 0).ok()?;

@@ -78,7 +78,7 @@ impl Reading<'_> {
     fn with_snapshot(&mut self, seq: u64) -> Result<(Opened, Rebuild), String> {
         let mut growth = self.growth(0);
         let path = self.snapshots_dir.join(snapshot::file_name(seq));
-        let len = self.fs.open(&path, false).and_then(|file| file.len());
+        let len = self.fs.stat(&path).map(|found| found.len);
         // It is packed: what it is unpacked to takes more than that.
         let least = len.map_or(0, |len| usize::try_from(len).unwrap_or(usize::MAX));
         if let Err(full) = growth.loaded(least) {

@@ -257,7 +257,7 @@ struct Prefix {
 
 impl FrameReader {
     pub(super) fn open(fs: &dyn FileSystem, path: &Path) -> Result<Self, String> {
-        let file = fs.open(path, false).map_err(unreadable)?;
+        let file = fs.open_to_read(path).map_err(unreadable)?;
         let len = file.len().map_err(unreadable)?;
         let mut header = [0; HEADER];
         if len < HEADER as u64 {

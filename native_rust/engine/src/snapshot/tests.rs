@@ -513,6 +513,9 @@ impl FileSystem for OneFile {
     fn open(&self, _: &Path, _: bool) -> io::Result<Arc<dyn File>> {
         Ok(Arc::new(Self(Arc::clone(&self.0))))
     }
+    fn open_to_read(&self, path: &Path) -> io::Result<Arc<dyn File>> {
+        self.open(path, false)
+    }
     fn rename(&self, _: &Path, _: &Path) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }

@@ -28,6 +28,20 @@ impl Op {
     pub fn is_sync(&self) -> bool {
         matches!(self, Self::SyncData(_) | Self::SyncDir(_))
     }
+
+    /// Whether it makes, moves or removes a name below a folder.
+    pub fn renames_below(&self, dir: &Path) -> bool {
+        match self {
+            Self::CreateDir(path, _)
+            | Self::CreateFile(path, _)
+            | Self::RemoveFile(path)
+            | Self::RemoveDir(path) => path.starts_with(dir),
+            Self::Rename(from, to) | Self::Link(from, to) => {
+                from.starts_with(dir) || to.starts_with(dir)
+            }
+            _ => false,
+        }
+    }
 }
 
 /// What a kernel may do with pages that it could not write out.

@@ -9,14 +9,14 @@ mod gate;
 
 use std::collections::HashSet;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use formdb_engine::fs::Space;
 
 pub use super::changes::{Image, Inode, Node, Op, Pages};
-pub use faults::{EINTR, EIO, EMFILE, ENOSPC, Fault};
+pub use faults::{EINTR, EIO, EMFILE, ENOSPC, EROFS, Fault};
 
 use faults::{Failure, Faults};
 use gate::Gate;
@@ -50,6 +50,10 @@ struct Disk {
     lying: bool,
     /// The room that it says it has.
     space: Option<Space>,
+    /// Where another disk is mounted, and the room on that.
+    mounted: Option<(PathBuf, Space)>,
+    /// What lies below it may only be read.
+    read_only: Option<PathBuf>,
 }
 
 #[derive(Debug, Default)]
@@ -116,6 +120,24 @@ impl SimFs {
     /// Say from now on that there is so much room.
     pub fn set_space(&self, space: Option<Space>) {
         self.disk().space = space;
+    }
+
+    /// From now on the folder `dir` lies on a disk of its own, with so much room.
+    pub fn mount(&self, dir: &Path, space: Space) {
+        self.disk().mounted = Some((dir.to_owned(), space));
+    }
+
+    /// The other disk, where a path lies on it.
+    fn mounted(&self, path: &Path) -> Option<Space> {
+        let disk = self.disk();
+        let (dir, space) = disk.mounted.as_ref()?;
+        path.starts_with(dir).then_some(*space)
+    }
+
+    /// From now on what lies below `dir` may only be read, as where a file system is
+    /// mounted read-only.
+    pub fn make_read_only(&self, dir: &Path) {
+        self.disk().read_only = Some(dir.to_owned());
     }
 
     /// Files and locks that are open now.
@@ -208,6 +230,10 @@ impl SimFs {
             work(self);
         }
         let mut disk = self.disk();
+        let read_only = disk.read_only.as_ref();
+        if read_only.is_some_and(|dir| op.renames_below(dir)) {
+            return Err(io::Error::from_raw_os_error(EROFS));
+        }
         match disk.faults.change(&op) {
             None if op.is_sync() && disk.lying => Ok(()),
             None => {

@@ -9,6 +9,8 @@ pub const EIO: i32 = 5;
 pub const EINTR: i32 = 4;
 pub const ENOSPC: i32 = 28;
 pub const EMFILE: i32 = 24;
+pub const EROFS: i32 = 30;
+pub const EBADF: i32 = 9;
 
 /// What to do to which operation. Changes and reads are counted apart, from 0, as they
 /// are tried.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use formdb_engine::fs::{File, FileId, FileSystem, Kind, Lock, Space, Stat};
 
+use super::faults::{EBADF, EROFS};
 use super::{Descriptor, Inode, Node, Op, SimFs};
 
 impl FileSystem for SimFs {
@@ -39,7 +40,11 @@ impl FileSystem for SimFs {
         let descriptor = self.descriptor()?;
         let inode = match (self.node(path), create) {
             (Some(Node::File(inode)), false) => {
-                drop(self.read()?);
+                let disk = self.read()?;
+                let read_only = disk.read_only.as_ref();
+                if read_only.is_some_and(|dir| path.starts_with(dir)) {
+                    return Err(io::Error::from_raw_os_error(EROFS));
+                }
                 inode
             }
             (Some(Node::Dir(_)), _) => return Err(io::ErrorKind::IsADirectory.into()),
@@ -50,6 +55,23 @@ impl FileSystem for SimFs {
         Ok(Arc::new(SimFile {
             fs: self.clone(),
             inode,
+            writes: true,
+            _descriptor: descriptor,
+        }))
+    }
+
+    fn open_to_read(&self, path: &Path) -> io::Result<Arc<dyn File>> {
+        let descriptor = self.descriptor()?;
+        let inode = match self.node(path) {
+            Some(Node::File(inode)) => inode,
+            Some(Node::Dir(_)) => return Err(io::ErrorKind::IsADirectory.into()),
+            None => return Err(io::ErrorKind::NotFound.into()),
+        };
+        drop(self.read()?);
+        Ok(Arc::new(SimFile {
+            fs: self.clone(),
+            inode,
+            writes: false,
             _descriptor: descriptor,
         }))
     }
@@ -62,6 +84,9 @@ impl FileSystem for SimFs {
     }
 
     fn hard_link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        if self.mounted(from) != self.mounted(to) {
+            return Err(io::ErrorKind::CrossesDevices.into());
+        }
         match (self.node(from), self.node(to)) {
             (Some(Node::File(_)), None) => self.change(Op::Link(from.to_owned(), to.to_owned())),
             (Some(Node::File(_)), Some(_)) => Err(io::ErrorKind::AlreadyExists.into()),
@@ -119,22 +144,23 @@ impl FileSystem for SimFs {
     }
 
     fn stat(&self, path: &Path) -> io::Result<Stat> {
+        let mounted = u64::from(self.mounted(path).is_some());
         let disk = self.disk();
         match disk.now.nodes.get(path) {
             Some(Node::File(inode)) => Ok(Stat {
-                id: FileId(0, *inode as u64),
+                id: FileId(2 * mounted, *inode as u64),
                 len: disk.now.contents[*inode].len() as u64,
             }),
             Some(Node::Dir(inode)) => Ok(Stat {
-                id: FileId(1, *inode as u64),
+                id: FileId(1 + 2 * mounted, *inode as u64),
                 len: 0,
             }),
             None => Err(io::ErrorKind::NotFound.into()),
         }
     }
 
-    fn space(&self, _path: &Path) -> io::Result<Space> {
-        let space = self.disk().space;
+    fn space(&self, path: &Path) -> io::Result<Space> {
+        let space = self.mounted(path).or(self.disk().space);
         space.ok_or_else(|| io::ErrorKind::Unsupported.into())
     }
 }
@@ -143,7 +169,18 @@ impl FileSystem for SimFs {
 struct SimFile {
     fs: SimFs,
     inode: Inode,
+    /// Opened for writing, too.
+    writes: bool,
     _descriptor: Descriptor,
+}
+
+impl SimFile {
+    fn check_writes(&self) -> io::Result<()> {
+        match self.writes {
+            true => Ok(()),
+            false => Err(io::Error::from_raw_os_error(EBADF)),
+        }
+    }
 }
 
 impl File for SimFile {
@@ -164,12 +201,14 @@ impl File for SimFile {
     }
 
     fn write_all_at(&self, buf: &[u8], offset: u64) -> io::Result<()> {
+        self.check_writes()?;
         let bytes = Arc::new(buf.to_vec());
         self.fs
             .change(Op::Write(self.inode, offset as usize, bytes))
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
+        self.check_writes()?;
         self.fs.change(Op::SetLen(self.inode, len as usize))
     }
 
