@@ -24,8 +24,14 @@ defmodule FormdbHttp.Inspection do
     end
   end
 
-  # What a database's folder has, and no other: but for LOCK, which a data folder has, too.
-  defp has?(dir, names), do: Enum.any?(names, &File.exists?(Path.join(dir, &1)))
+  # What a database's folder has, and no other: but for LOCK, which a data folder has, too. One
+  # that may not be read could have anything: the engine says that it may not.
+  defp has?(dir, names) do
+    case File.ls(dir) do
+      {:ok, there} -> Enum.any?(names, &(&1 in there))
+      {:error, reason} -> reason == :eacces
+    end
+  end
 
   defp named?(dir) do
     File.dir?(dir) and match?({:ok, _}, Native.database_check_name(Path.basename(dir)))

@@ -6,7 +6,7 @@ defmodule FormdbHttpCli.VerifyBackup do
   alias FormdbHttp.{Backup, Inspection}
   alias FormdbHttpCli.Command
 
-  @usage "usage: mix formdb.verify_backup DIR (a backup, or a folder of backups)"
+  @usage "usage: mix formdb.verify_backup DIR (a backup, a folder of backups, or FORMDB_BACKUP_DIR)"
 
   @parts ~w(MANIFEST.json MANIFEST.sha256 files)
 
@@ -20,7 +20,7 @@ defmodule FormdbHttpCli.VerifyBackup do
 
         mix formdb.verify_backup DIR
 
-    DIR is a backup, or a folder of backups: then all of them are checked. The SHA-256 of each file is held
+    DIR is a backup, a folder of backups, or the folder of those of all databases: then all of them are checked. The SHA-256 of each file is held
     against the manifest, and everything that the journal says of itself is recomputed, up to the Merkle
     root. A folder among them that has no manifest is not whole. Nothing is changed. The exit status is 0 when all are whole, else 1.
     """
@@ -37,16 +37,38 @@ defmodule FormdbHttpCli.VerifyBackup do
   defp verify_all(dir),
     do: Command.check_all(backups(dir), "there is no backup in #{dir}; #{@usage}", &verify/1)
 
+  # The backup itself, those in its folder, or those of each database in it.
   defp backups(dir) do
-    # One that has lost a part of itself is a backup all the same.
-    if Enum.any?(@parts, &File.exists?(Path.join(dir, &1))) do
+    if backup?(dir) do
       [dir]
     else
-      with {:ok, listed} <- Backup.list(dir),
-           do: Enum.map(listed, &Path.join(dir, &1.name)),
-           else: ({:error, _unreadable} -> [])
+      listed =
+        case listed(dir) do
+          {:ok, listed} -> listed
+          {:error, error} -> Command.refuse(error.detail)
+        end
+
+      dir |> folders() |> Enum.concat(listed) |> Enum.uniq() |> Enum.flat_map(&within(&1, listed))
     end
   end
+
+  defp within(dir, listed) do
+    with false <- backup?(dir), {:ok, [_ | _] = backups} <- listed(dir) do
+      backups
+    else
+      _none -> if dir in listed, do: [dir], else: []
+    end
+  end
+
+  # One that has lost a part of itself is a backup all the same.
+  defp backup?(dir), do: Enum.any?(@parts, &File.exists?(Path.join(dir, &1)))
+
+  defp listed(dir) do
+    with {:ok, listed} <- Backup.list(dir),
+         do: {:ok, Enum.map(listed, &Path.join(dir, &1.name))}
+  end
+
+  defp folders(dir), do: dir |> Path.join("*") |> Path.wildcard() |> Enum.filter(&File.dir?/1)
 
   defp verify(dir) do
     result = Backup.verify(dir, Inspection.progress_line(dir))

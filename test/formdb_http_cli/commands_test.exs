@@ -121,6 +121,55 @@ defmodule FormdbHttpCli.CommandsTest do
     assert out =~ "nothing was restored"
   end
 
+  defp database do
+    name = "told-#{System.unique_integer([:positive])}"
+    {:ok, _info} = FormdbHttp.open(name)
+    on_exit(fn -> FormdbHttp.purge(name) end)
+    name
+  end
+
+  test "a folder that may not be read is not one without a database", %{tmp_dir: folder} do
+    closed = Path.join(folder, "closed")
+    File.mkdir_p!(closed)
+    File.chmod!(closed, 0o000)
+    on_exit(fn -> File.chmod(closed, 0o755) end)
+
+    # Root may read it all the same.
+    if File.ls(closed) == {:error, :eacces} do
+      assert {1, out, _progress} = run(["verify", closed])
+      assert out =~ "Permission denied"
+      assert {1, "", err} = run(["verify-backup", closed])
+      assert err =~ "Permission denied"
+    else
+      IO.puts("skipped: root may read every folder")
+    end
+  end
+
+  test "a backup of an open database says where it asked for the server", %{tmp_dir: folder} do
+    name = database()
+    configure(%{"FORMDB_PORT" => "1", "FORMDB_BACKUP_DIR" => folder})
+    assert {1, out, _progress} = run(["backup", name])
+    for part <- ["http://127.0.0.1:1 ", "FORMDB_URL", "FORMDB_PORT"], do: assert(out =~ part)
+    refute out =~ "failed_connect"
+  end
+
+  test "the backups of all databases are verified by their folder", %{tmp_dir: folder} do
+    from = Path.join(Config.load!().data_dir, name = database())
+    :ok = FormdbHttp.close(name)
+    tell = fn _done, _total -> :ok end
+
+    for backup <- ["one", "two"] do
+      to = Path.join([folder, name, backup])
+      assert {:ok, _report} = FormdbHttp.Backup.take_closed(from, to, tell)
+    end
+
+    assert {0, out, _progress} = run(["verify-backup", folder])
+    for backup <- ["one", "two"], do: assert(out =~ "#{name}/#{backup}: whole")
+    File.rm!(Path.join([folder, name, "two", "files", "IDENTITY"]))
+    assert {1, out, _progress} = run(["verify-backup", folder])
+    assert out =~ "#{name}/one: whole" and out =~ "#{name}/two: NOT WHOLE"
+  end
+
   test "health is that of the server, by the door for probes where there is one" do
     start_supervised!(Supervisor.child_spec({Endpoint, Config.load!()}, restart: :temporary))
     configure(%{"FORMDB_PORT" => "#{Endpoint.port()}"})

@@ -151,6 +151,18 @@ defmodule FormdbHttp.BackupServerTest do
     Waiting.wait_until(fn -> match?([%{"state" => "whole"}], listed(port)) end, 60_000)
   end
 
+  test "one that a stop cuts off is in the log", context do
+    {server, port} = start(context, [{"FORMDB_BACKUP_BYTES_PER_SECOND", "2000"}])
+    assert post(port, "/api/v1/databases", %{name: "yard"}).status == 201
+    for n <- 1..20, do: put_feature(port, n)
+    asking = Task.async(fn -> post(port, @backups, %{name: "slow"}) end)
+    Waiting.wait_until(fn -> match?([%{"state" => "running"}], listed(port)) end)
+    assert Task.await(asking, 30_000).status == 201
+    assert ServerProcess.stop(server) == 0
+    assert ServerProcess.output(server) =~ "backup slow of database yard was cut off by the stop"
+    refute File.exists?(Path.join([context.backups, "yard", "slow"]))
+  end
+
   # Microseconds.
   defp put_feature(port, n) do
     text = String.duplicate("x", 2_000)

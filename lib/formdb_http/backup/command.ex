@@ -65,13 +65,48 @@ defmodule FormdbHttp.Backup.Command do
     headers = if token, do: [{~c"authorization", ~c"Bearer #{token}"}], else: []
 
     case Httpc.request(method, url, headers, body, [connect_timeout: 5_000] ++ tls(url)) do
+      {:ok, {401, _text}} when token == nil ->
+        {:error,
+         unavailable(
+           "it wants a key: set FORMDB_TOKEN to an API key or token with the scope admin"
+         )}
+
       {:ok, {status, text}} ->
         answered(status, text)
 
       {:error, reason} ->
-        {:error, unavailable("it cannot be asked at #{url}: #{inspect(reason)}")}
+        {:error, unreachable(url, reason)}
     end
   end
+
+  defp unreachable(url, reason) do
+    detail =
+      "a server has the database open, and none can be asked at #{address(url)} (#{why(reason)}): set FORMDB_URL to " <>
+        "its address, or FORMDB_PORT to its port on this machine"
+
+    %Error{code: :backup_refused, detail: detail}
+  end
+
+  defp address(url), do: url |> URI.parse() |> Map.merge(%{path: nil, query: nil}) |> to_string()
+
+  # What OTP's client says of a connection that it could not make.
+  defp why({:failed_connect, tried}) do
+    reason =
+      Enum.find_value(tried, fn
+        {_family, _options, reason} -> reason
+        _address -> nil
+      end)
+
+    case reason do
+      :econnrefused -> "nothing listens there"
+      :nxdomain -> "its name is not known"
+      reason when is_atom(reason) and reason != nil -> to_string(:inet.format_error(reason))
+      other -> inspect(other)
+    end
+  end
+
+  defp why(:timeout), do: "it does not answer"
+  defp why(other), do: inspect(other)
 
   defp tls("https:" <> _rest) do
     match = [match_fun: :public_key.pkix_verify_hostname_match_fun(:https)]

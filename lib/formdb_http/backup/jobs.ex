@@ -192,4 +192,15 @@ defmodule FormdbHttp.Backup.Jobs do
   end
 
   def handle_info(_other, jobs), do: {:noreply, jobs}
+
+  @impl true
+  # The engine gives up what it has begun once the process ends that waits for it.
+  def terminate(_reason, jobs) do
+    for {_pid, %{name: name, database: database}} <- jobs do
+      Logger.warning(
+        "backup #{name} of database #{database} was cut off by the stop: there is none of that name, " <>
+          "and what was copied is removed with the next one"
+      )
+    end
+  end
 end

@@ -24,7 +24,7 @@ defmodule FormdbHttpWeb.Auth.ApiKeys do
 
   @doc """
   Makes a key, enters it into the file at `path`, and gives it: there is no other way to have it.
-  `expires` is `12h`, `90d` or a time.
+  `expires` is `12h`, `90d` or a time to come.
   """
   @spec create(Path.t(), String.t(), String.t(), String.t() | nil) ::
           {:ok, String.t()} | {:error, String.t()}
@@ -59,7 +59,18 @@ defmodule FormdbHttpWeb.Auth.ApiKeys do
         with {:error, _why} <- expires(text),
              do: {:error, "--expires is #{text}; expected 12h, 90d or 2027-01-31T00:00:00Z"}
     end
+    |> to_come(text)
   end
+
+  # A key that nobody could use is a slip.
+  defp to_come({:ok, time}, text) do
+    if DateTime.compare(time, DateTime.utc_now()) == :gt,
+      do: {:ok, time},
+      else:
+        {:error, "--expires is #{text}, which is past; expected a time to come, or 12h or 90d"}
+  end
+
+  defp to_come(error, _text), do: error
 
   @doc "Whether a credential is a key, of whatever server."
   @spec key?(String.t()) :: boolean()

@@ -83,7 +83,7 @@ defmodule FormdbHttpWeb.Auth.SecretsTest do
     for scope <- ["", "read", "read:A"],
         do: assert({:error, _} = ApiKeys.create(path, "x", scope, nil))
 
-    for expires <- ["", "90", "90y", "tomorrow"],
+    for expires <- ["", "90", "90y", "tomorrow", "0d", "2020-01-31T00:00:00Z"],
         do: assert({:error, _} = ApiKeys.create(path, "x", "read:*", expires))
 
     assert Entries.remove(path, ApiKeys, "backup") == :ok
