@@ -229,6 +229,12 @@ impl SimFs {
         if let Some(Meanwhile(_, work)) = meanwhile {
             work(self);
         }
+        // Somebody may have removed the folder.
+        if let Op::CreateFile(path, _) = &op
+            && path.parent().is_none_or(|dir| self.node(dir).is_none())
+        {
+            return Err(io::ErrorKind::NotFound.into());
+        }
         let mut disk = self.disk();
         let read_only = disk.read_only.as_ref();
         if read_only.is_some_and(|dir| op.renames_below(dir)) {
