@@ -19,7 +19,8 @@ use crate::db::database::Database;
 use crate::error::{Error, Result};
 use crate::fs::{FileSystem, Kind, make_dir, parent, sync_dir};
 use crate::journal::{Durable, Extent, IDENTITY, Progress, Witness, check_groups};
-use crate::open::home::{JOURNAL, LOCK};
+use crate::open::home::JOURNAL;
+use crate::open::locking::LOCK;
 use crate::open::making::{Making, sweep};
 use crate::types::{Hash, format_timestamp, to_hex};
 

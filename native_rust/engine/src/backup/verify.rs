@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::fs::{File, FileSystem, Kind};
 use crate::inspect::verify;
 use crate::journal::{Identity, Progress};
-use crate::open::home::LOCK;
+use crate::open::locking::LOCK;
 use crate::types::to_hex;
 
 /// What a backup that is whole holds.

@@ -7,14 +7,14 @@
 //! the sync has a thread of its own: meanwhile the group is applied, unseen, and
 //! the next one is decided on and encoded (see `flight`).
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::commit::flight::{Flight, Syncer};
+use crate::commit::guard::guarded;
 use crate::commit::queue::{Intake, Pending, Taken, Waited};
 use crate::commit::snapshotter::Snapshotter;
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::fs::Lock;
 use crate::index::keys::KeyTable;
 use crate::journal::{Group, Journal};
@@ -228,14 +228,4 @@ fn free(state: Arc<State>, memory: Reservation) {
         // Ends when `done` is dropped.
         let _ = freed.recv_timeout(FREE_WAIT);
     }
-}
-
-/// Do `work`, and take a panic in it for a failure: a bug must not end the thread
-/// in silence, nor may it go on writing from a state nobody understands.
-pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
-        Err(Error::Poisoned {
-            cause: "the committer panicked; see the log".into(),
-        })
-    })
 }

@@ -7,18 +7,16 @@
 //! under way has landed: it is on the disk, seen and answered. If it fails, both fail: what was
 //! decided by it is never written.
 
-use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
-use super::committer::{Committer, guarded};
+use super::guard::guarded;
 use super::plan::Outcome;
 use super::queue::Pending;
 use crate::error::{Error, Result};
 use crate::journal::Unsynced;
-use crate::planted::{Bug, planted};
 
 /// A group that is written and in the indexes, and not known to be on the disk yet.
 #[derive(Debug)]
@@ -60,7 +58,7 @@ impl Syncer {
     }
 
     /// Wait for what was begun: what was synced, and how long that took.
-    fn end(&self) -> Result<(Unsynced, Duration)> {
+    pub(super) fn end(&self) -> Result<(Unsynced, Duration)> {
         let done = self.thread.as_ref().map(|thread| thread.done.recv());
         match done {
             Some(Ok((job, took))) => took.map(|took| (job, took)),
@@ -97,41 +95,6 @@ impl Thread {
         let thread = std::thread::Builder::new().name("formdb-sync".into());
         let handle = thread.spawn(work).ok()?;
         Some(Self { jobs, done, handle })
-    }
-}
-
-impl Committer {
-    /// Wait until the group under way is on the disk, then show and answer it, or fail it.
-    pub(super) fn land(&mut self) {
-        let Some(Flight { pending, outcomes }) = self.flight.take() else {
-            return;
-        };
-        let landed = match planted(Bug::LandUnsynced) {
-            true => Ok(()),
-            false => self.landed(),
-        };
-        match landed {
-            Ok(()) => {
-                self.state.publish(self.head());
-                self.answer(pending.into_iter(), outcomes);
-            }
-            Err(error) => self.fail(pending.into_iter(), error),
-        }
-    }
-
-    fn landed(&mut self) -> Result<()> {
-        let (synced, took) = self.syncer.end()?;
-        self.state.counters.syncs.observe_duration(took);
-        guarded(|| self.journal.synced(&synced))
-    }
-
-    /// Of these nobody knows whether they are written, nor where the journal ends.
-    pub(super) fn fail(&self, pending: impl Iterator<Item = Pending>, error: Error) {
-        self.poison(&error);
-        let unsettled = Error::Unsettled {
-            cause: Arc::new(error),
-        };
-        refuse(pending, &unsettled);
     }
 }
 

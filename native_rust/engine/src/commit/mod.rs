@@ -5,6 +5,8 @@ pub(crate) mod committer;
 pub(crate) mod conditions;
 mod duplicates;
 pub(crate) mod flight;
+mod guard;
+mod landing;
 pub(crate) mod origins;
 pub(crate) mod plan;
 pub(crate) mod queue;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::committer::Committer;
-use super::committer::guarded;
+use super::guard::guarded;
 use crate::block::Durability;
 use crate::error::Result;
 use crate::planted::{Bug, planted};

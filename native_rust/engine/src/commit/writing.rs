@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use super::committer::{Committer, guarded};
+use super::committer::Committer;
 use super::flight::{Flight, refuse};
+use super::guard::guarded;
 use super::plan::{Outcome, Plan, Resolution};
 use super::queue::Pending;
 use crate::block::{Ack, Durability};

@@ -13,6 +13,7 @@ use crate::fs::{self, Descriptors, DiskSpace, FileSystem, Kind, Lock};
 use crate::limits::Limits;
 use crate::mem::Memory;
 use crate::open::home;
+use crate::open::locking;
 use crate::open::making::{self, Left};
 use crate::planted::{Bug, planted};
 use crate::state::Ending;
@@ -60,11 +61,11 @@ impl Catalog {
         limits.validate()?;
         let fs: Arc<dyn FileSystem> = Arc::new(Descriptors::new(fs, limits.open_files));
         home::make_data_dir(&*fs, root)?;
-        let lock = match home::take_lock(&*fs, root) {
+        let lock = match locking::take_lock(&*fs, root) {
             Err(Error::Locked { .. }) if planted(Bug::ShareDataFolder) => {
                 let other = root.join(".planted");
                 fs::make_dir(&*fs, &other)?;
-                home::take_lock(&*fs, &other)?
+                locking::take_lock(&*fs, &other)?
             }
             taken => taken?,
         };
@@ -342,7 +343,7 @@ impl Catalog {
     /// Remove a database's folder, if nobody has it open; returns what stands in the
     /// way of its files.
     fn discard(&self, dir: &Path) -> Result<Option<Error>> {
-        let lock = match home::take_lock(&*self.fs, dir) {
+        let lock = match locking::take_lock(&*self.fs, dir) {
             Err(Error::Locked { .. }) if planted(Bug::PurgeLocked) => None,
             taken => Some(taken?),
         };

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use descriptors::Descriptors;
-pub(crate) use folders::{make_dir, parent, sync_dir};
+pub(crate) use folders::{make_dir, parent, remove_all, sync_dir};
 pub(crate) use place::{check_length, check_place};
 pub use real::RealFileSystem;
 pub(crate) use replace::replace;

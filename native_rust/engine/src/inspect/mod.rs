@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 use crate::error::{Entity, Error, Result};
 use crate::fs::{FileSystem, Lock};
 use crate::journal::{Damage, DatabaseId, Durable, IDENTITY, Identity, Witness, would_open};
-use crate::open::home::{self, JOURNAL, take_lock};
+use crate::open::home::{self, JOURNAL};
+use crate::open::locking::take_lock;
 use crate::snapshot::{self, Outline, SNAPSHOTS, file_name};
 
 pub use beyond::{Appended, LeftOut};

@@ -18,9 +18,6 @@ use crate::planted::{Bug, planted};
 
 /// Folder of the journal inside a database's folder.
 pub(crate) const JOURNAL: &str = "journal";
-/// File inside a database's folder, and inside a data folder, that names the process
-/// which has the folder locked.
-pub(crate) const LOCK: &str = "LOCK";
 
 const ADVICE: &str = "Nothing was changed. Put back what is missing from a backup; to start again under this name, purge the database, which removes its folder";
 
@@ -91,21 +88,6 @@ pub(crate) fn make_data_dir(fs: &dyn FileSystem, dir: &Path) -> Result<()> {
     }
 }
 
-/// Take the lock of a database's folder, or of a data folder.
-///
-/// # Errors
-/// [`Error::Locked`], which names its holder.
-pub(crate) fn take_lock(fs: &dyn FileSystem, dir: &Path) -> Result<Box<dyn Lock>> {
-    let note = dir.join(LOCK);
-    fs.lock(dir, &note).map_err(|e| match e.kind() {
-        ErrorKind::WouldBlock => Error::Locked {
-            holder: holder(fs, &note),
-            path: dir.to_owned(),
-        },
-        _ => Error::io("lock", dir, e),
-    })
-}
-
 /// The folder of an open database, to see whether it is still where it was, with what it
 /// had in it.
 #[derive(Debug)]
@@ -167,17 +149,6 @@ impl DatabaseFolder {
     }
 }
 
-/// The process id that a lock file names.
-pub(super) fn holder(fs: &dyn FileSystem, path: &Path) -> Option<u32> {
-    // Digits of a 32-bit number and a line's end.
-    const MOST: u64 = 16;
-    let file = fs.open_to_read(path).ok()?;
-    let len = file.len().ok().filter(|len| *len <= MOST)?;
-    let mut text = vec![0; usize::try_from(len).ok()?];
-    file.read_exact_at(&mut text, 0).ok()?;
-    std::str::from_utf8(&text).ok()?.trim().parse().ok()
-}
-
 /// Check that a database's folder has its journal.
 ///
 /// # Errors
@@ -213,45 +184,4 @@ pub(crate) fn check(fs: &dyn FileSystem, dir: &Path) -> Result<()> {
 fn sorted(mut names: Vec<String>) -> Vec<String> {
     names.sort_unstable();
     names
-}
-
-/// Remove a folder and all that is in it, links and not what they lead to. What
-/// cannot be removed stays, and all else goes.
-///
-/// # Errors
-/// The first [`Error::Io`].
-pub(crate) fn remove_all(fs: &dyn FileSystem, path: &Path) -> Result<()> {
-    let mut failure = None;
-    let mut note = |result: Result<()>| {
-        if let Err(error) = result {
-            failure.get_or_insert(error);
-        }
-    };
-    // Folders are on the list twice: to be emptied, and then to be removed. A list
-    // and no recursion: how deep they lie is not ours to say.
-    let mut left = vec![(path.to_owned(), false)];
-    while let Some((path, emptied)) = left.pop() {
-        match fs.kind(&path) {
-            Err(e) if e.kind() == ErrorKind::NotFound => {}
-            Err(e) => note(Err(Error::io("look at", &path, e))),
-            Ok(Kind::Dir) if emptied => {
-                note(
-                    fs.remove_dir(&path)
-                        .map_err(|e| Error::io("remove", &path, e)),
-                );
-            }
-            Ok(Kind::Dir) => match fs.list(&path) {
-                Ok(names) => {
-                    left.push((path.clone(), true));
-                    left.extend(names.into_iter().map(|name| (path.join(name), false)));
-                }
-                Err(e) => note(Err(Error::io("list", &path, e))),
-            },
-            Ok(_) => note(
-                fs.remove_file(&path)
-                    .map_err(|e| Error::io("remove", &path, e)),
-            ),
-        }
-    }
-    failure.map_or(Ok(()), Err)
 }

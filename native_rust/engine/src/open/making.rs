@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::home::{LOCK, holder, remove_all, take_lock};
+use super::locking::{LOCK, holder, take_lock};
 use crate::error::{Error, Result};
-use crate::fs::{FileSystem, Kind, Lock, parent, sync_dir};
+use crate::fs::{FileSystem, Kind, Lock, parent, remove_all, sync_dir};
 use crate::journal::Identity;
 use crate::planted::{Bug, planted};
 

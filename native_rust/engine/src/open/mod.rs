@@ -2,6 +2,7 @@
 
 pub(crate) mod growth;
 pub(crate) mod home;
+pub(crate) mod locking;
 pub(crate) mod making;
 pub(crate) mod opening;
 mod reading;

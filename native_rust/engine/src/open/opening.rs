@@ -23,6 +23,7 @@ use crate::journal::{self, Durable, IDENTITY, Identity, Opened};
 use crate::limits::Limits;
 use crate::mem::Memory;
 use crate::open::home::{self, DatabaseFolder, JOURNAL};
+use crate::open::locking;
 use crate::planted::{Bug, planted};
 use crate::snapshot::SNAPSHOTS;
 use crate::state::CursorKey;
@@ -54,7 +55,7 @@ pub(crate) fn open(
     let created = home::create(&*fs, dir, system_micros())?;
     let journal_dir = dir.join(JOURNAL);
     check_journal(&*fs, dir, &journal_dir)?;
-    let lock = home::take_lock(&*fs, dir)?;
+    let lock = locking::take_lock(&*fs, dir)?;
     let identity = Identity::read(&*fs, dir)?;
     let mark = Durable::read(&*fs, &journal_dir)?;
     let snapshots_dir = dir.join(SNAPSHOTS);
