@@ -14,7 +14,7 @@ defmodule FormdbHttp.Shutdown do
   require Logger
 
   alias FormdbHttp.Log
-  alias FormdbHttpCli.BootSignals
+  alias FormdbHttp.BootSignals
 
   # Beyond the time-out for requests: closing the databases.
   @closing_ms 5_000

@@ -5,7 +5,7 @@ defmodule Mix.FormdbRelease do
   # without the scripts of Mix: those are for nodes that are always reachable, with a cookie that every
   # copy of the archive would have.
 
-  alias FormdbHttpCli.BootSignals
+  alias FormdbHttp.BootSignals
 
   # Of the VM's programs: the rest is for building, and for other ways to start it.
   @programs ~w(beam.smp erl erlexec erl_child_setup inet_gethost)
@@ -88,7 +88,7 @@ defmodule Mix.FormdbRelease do
     if System.find_executable("strip"), do: run("strip", ["--strip-debug", library])
   end
 
-  # Calls of FormdbHttpCli.BootSignals: before any other code is loaded, and around the start of kernel.
+  # Calls of FormdbHttp.BootSignals: before any other code is loaded, and around the start of kernel.
   defp catch_signals(release) do
     path = Path.join(release.version_path, "start_clean.boot")
     {:script, id, steps} = path |> File.read!() |> :erlang.binary_to_term()

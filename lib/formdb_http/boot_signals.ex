@@ -1,4 +1,4 @@
-defmodule FormdbHttpCli.BootSignals do
+defmodule FormdbHttp.BootSignals do
   @moduledoc false
   # SIGTERM while a release starts. The VM catches the signal from its first moment on, and sends it to
   # :erl_signal_server, which the application kernel starts only once all code is loaded: until then it
