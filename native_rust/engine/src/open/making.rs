@@ -84,18 +84,21 @@ impl<'a> Making<'a> {
     /// Give it its name, durably.
     ///
     /// # Errors
-    /// [`Error::Io`]: it is gone then.
+    /// [`Error::Io`]: it is gone then, or is swept later.
     pub(crate) fn finish(mut self) -> Result<()> {
         let fs = self.fs;
         if self.hidden != self.to {
             fs.rename(&self.hidden, &self.to)
                 .map_err(|e| Error::io("rename", &self.hidden, e))?;
         }
-        sync_dir(fs, &parent(&self.to)).inspect_err(|_| {
-            let _ = fs.rename(&self.to, &self.hidden);
-        })?;
-        self.named = true;
-        Ok(())
+        let around = parent(&self.to);
+        let synced = sync_dir(fs, &around);
+        // It has a name until it is known to have lost that again: who finds it by that name
+        // after a crash finds all of it. Else it is swept later.
+        self.named = synced.is_ok()
+            || fs.rename(&self.to, &self.hidden).is_err()
+            || sync_dir(fs, &around).is_err();
+        synced
     }
 }
 
