@@ -79,7 +79,11 @@ defmodule FormdbHttpWeb.AuthenticationTest do
 
   test "keys that expire, are revoked, and that another server has do not count" do
     keys = Path.join(folder(), "keys.json")
-    old = key(keys, "old", "read:*", "2020-01-01T00:00:00Z")
+    # None is made that has expired: time does that.
+    old = key(keys, "old", "read:*", "2099-01-01T00:00:00Z")
+    text = File.read!(keys)
+    assert text =~ "2099-01-01T00:00:00Z"
+    File.write!(keys, String.replace(text, "2099-01-01T00:00:00Z", "2020-01-01T00:00:00Z"))
     gone = key(keys, "gone", "read:*")
     port = serve(api_keys_file: keys)
     assert refused(port, old) =~ "expired"
