@@ -2798,7 +2798,7 @@ export interface components {
             name?: components["schemas"]["BackupName"];
         };
         /**
-         * @description `damaged`: its manifest cannot be read. `failed`: the last one, of which nothing is left.
+         * @description `damaged`: its manifest is missing or cannot be read. `failed`: the last one, of which nothing is left.
          * @enum {string}
          */
         BackupState: "whole" | "running" | "damaged" | "failed";
@@ -2824,6 +2824,8 @@ export interface components {
             linked_bytes?: number;
             /** @description The backup that it was taken after. */
             previous?: string | null;
+            /** @description Files of that one that are damaged: they were taken from the database again. */
+            previous_damaged?: string[];
             /** @description Bytes so far, while it is running. */
             done?: number;
             /** @description Bytes in all, while it is running. */
