@@ -489,8 +489,9 @@ defmodule Bench.ReadLatency do
         ]
 
         beside(database, company, fn shared ->
+          # wrk takes a second at least.
           rounds =
-            for round <- 1..Bench.rounds() do
+            for round <- 1..Bench.scaled(Bench.rounds(), 1) do
               for {_what, url} <- urls do
                 before = {counted(shared), Report.hits_of(database).()}
                 asked(wrk, round * @questions, url, seconds, shared, before, database)

@@ -8,7 +8,8 @@
 #                 are installed: at most 50 minutes, some 6 if quick (bench/peers/README.md)
 #   --growth      in place of these, how costs grow with data, and what heavy work does to readers:
 #                 an hour, up to 18 GiB of memory and 25 GB of disk; minutes if quick
-#   --runs N      measure each row in N rounds (3; 2 if quick), whose range is its noise
+#   --runs N      measure each row in N rounds (3; 2 if quick, and 1 of what is slow), whose
+#                 range is its noise
 #   --only NAME   only this benchmark; may be given more than once. Names are those below
 #
 # Installs what is missing (bin/setup --tools) and builds. Results go to

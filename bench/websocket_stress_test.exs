@@ -313,7 +313,8 @@ defmodule Bench.Sockets do
   defp stalled(bench) do
     told =
       for {name, stalled} <- [{"alone", 0}, {"with #{@stalled} stalled", @stalled}],
-          _ <- 1..Bench.rounds() do
+          # Slow, for most of it is what nobody reads.
+          _ <- 1..Bench.scaled(Bench.rounds(), 1) do
         with_load(fn load ->
           to = bench.server
           open(load, to, @few)
