@@ -3,9 +3,9 @@
 //! It takes all that waits, makes one group of it, syncs once, applies it to
 //! the indexes, publishes it and only then answers. While it waits for the
 //! disk the next group gathers in the queue, so the group size follows the
-//! load and one caller alone waits for one sync. Where several write at once
-//! the sync has a thread of its own: meanwhile the group is applied, unseen, and
-//! the next one is decided on and encoded (see `flight`).
+//! load and one caller alone waits for one sync. Where more waits than a group
+//! takes, the sync has a thread of its own: meanwhile the group is applied, unseen,
+//! and the next one is decided on and encoded (see `flight`).
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,8 +27,8 @@ use crate::state::{Head, State};
 /// again then finds room.
 const FREE_WAIT: Duration = Duration::from_secs(1);
 
-/// Work that is decided on while a group is under way, in nanoseconds.
-const BESIDE_WORK: u64 = 1_000_000;
+/// Work that is decided on while a group is under way, where syncing takes less than that.
+const BESIDE: Duration = Duration::from_millis(1);
 
 /// The committer's own state; lives on its thread.
 #[derive(Debug)]
@@ -46,6 +46,10 @@ pub(crate) struct Committer {
     pub sync_by: Option<Instant>,
     /// Whether the last group was of several.
     pub has_company: bool,
+    /// Whether more waited than the last group could take.
+    pub has_backlog: bool,
+    /// How long the last syncs took, on average.
+    pub sync_took: Duration,
     pub syncer: Syncer,
     /// The group whose sync is under way.
     pub flight: Option<Flight>,
@@ -120,11 +124,14 @@ impl Committer {
 
     /// Wait for work and take what is there, up to a full group: whoever comes next
     /// waits for no more than that. While a group is under way it is what can be decided on
-    /// in little time, since those of that group are answered only then; without any it lands.
+    /// in about the time that its sync takes, since those of that group are answered only
+    /// then; without any it lands.
     fn gather(&mut self, pending: &mut Vec<Pending>) -> Gathered {
         if self.flight.is_some() {
-            if let Some(first) = self.intake.poll(BESIDE_WORK) {
-                self.take(first, BESIDE_WORK, pending);
+            let most = self.state.limits.group_ms * 1_000_000;
+            let beside = most.min(self.sync_took.max(BESIDE).as_nanos() as u64);
+            if let Some(first) = self.intake.poll(beside) {
+                self.take(first, beside, pending);
                 return Gathered::Work;
             }
             self.land();
@@ -165,6 +172,7 @@ impl Committer {
             }
         }
         self.has_company = pending.len() > 1;
+        self.has_backlog = self.intake.has_more();
     }
 
     /// Refuse writes from now on, for this reason.

@@ -1,11 +1,10 @@
 //! A group whose sync is under way while the next one is decided on and encoded.
 //!
-//! Syncing takes no processor, and most of the time of a small group. So where several
-//! write at once it has a thread of its own. Meanwhile the committer enters the group in the
-//! indexes, where readers do not see it yet, and makes the next group of what has come: that is
-//! decided on as if the one under way had happened. Before a byte of it is written, the one
-//! under way has landed: it is on the disk, seen and answered. If it fails, both fail: what was
-//! decided by it is never written.
+//! Syncing takes no processor. So where more waits than a group takes it has a thread of its
+//! own. Meanwhile the committer enters the group in the indexes, where readers do not see it
+//! yet, and makes the next group of what waits: that is decided on as if the one under way had
+//! happened. Before a byte of it is written, the one under way has landed: it is on the disk,
+//! seen and answered. If it fails, both fail: what was decided by it is never written.
 
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};

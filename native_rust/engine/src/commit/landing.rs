@@ -30,7 +30,7 @@ impl Committer {
 
     fn landed(&mut self) -> Result<()> {
         let (synced, took) = self.syncer.end()?;
-        self.state.counters.syncs.observe_duration(took);
+        self.observe_sync(took);
         guarded(|| self.journal.synced(&synced))
     }
 

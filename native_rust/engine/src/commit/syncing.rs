@@ -8,11 +8,18 @@ use crate::block::Durability;
 use crate::error::Result;
 use crate::planted::{Bug, planted};
 
+/// A shorter sync is not worth another thread, whose waking takes processors that callers
+/// need.
+const WORTH: Duration = Duration::from_micros(250);
+
 impl Committer {
     /// Begin to sync a group that was written, on another thread, where any of it asks for
-    /// that and several write at once: for one alone the way there and back takes longer.
+    /// that and more waits than it could take. Where nothing waits the next group would be of
+    /// those few who come meanwhile: callers who each wait for their answer would from then on
+    /// make two groups by turns, each of half of them, for twice the syncs.
     pub(super) fn begin_sync(&mut self, mut levels: impl Iterator<Item = Durability>) -> bool {
-        let pays = self.has_company && levels.any(|level| level == Durability::Sync);
+        let pays = self.has_backlog && self.sync_took >= WORTH;
+        let pays = pays && levels.any(|level| level == Durability::Sync);
         let begun = pays
             && !planted(Bug::AckBeforeSync)
             && self.syncer.begin(self.journal.unsynced()).is_ok();
@@ -49,9 +56,13 @@ impl Committer {
     fn sync_journal(&mut self) -> Result<()> {
         let begun = Instant::now();
         self.journal.sync()?;
-        let took = begun.elapsed();
-        self.state.counters.syncs.observe_duration(took);
+        self.observe_sync(begun.elapsed());
         Ok(())
+    }
+
+    pub(super) fn observe_sync(&mut self, took: Duration) {
+        self.state.counters.syncs.observe_duration(took);
+        self.sync_took = (self.sync_took * 7 + took) / 8;
     }
 
     pub(super) fn sync_is_due(&self) -> bool {

@@ -189,7 +189,7 @@ impl Limits {
                 1 << 10,
                 GIB,
             ),
-            ("group_bytes", self.group_bytes as u64, 1 << 10, GIB),
+            ("group_bytes", self.group_bytes as u64, 1, GIB),
             ("group_ms", self.group_ms, 1, 10_000),
             ("segment_bytes", self.segment_bytes, 1 << 12, GIB),
             ("snapshot_bytes", self.snapshot_bytes, 0, 1 << 40),

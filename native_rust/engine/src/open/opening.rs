@@ -158,6 +158,9 @@ pub(crate) fn open(
         index_memory,
         sync_by: None,
         has_company: false,
+        has_backlog: false,
+        // Not known yet.
+        sync_took: Duration::from_millis(1),
         syncer: Syncer::default(),
         flight: None,
         lock,

@@ -14,7 +14,7 @@ use super::ask::{Points, compare, parsed, prepare, same};
 use super::disk::{Op, SimFs};
 use super::generate::transaction;
 use super::model::{Change, Model, Version};
-use super::workload::{Workload, limits, open, open_with};
+use super::workload::{Workload, limits, limits_of_one, open, open_with};
 use super::{mixed, random, report, seeds};
 
 const WRITERS: u64 = 4;
@@ -371,7 +371,7 @@ fn nothing_is_seen_before_it_is_durable_and_in_the_indexes() {
     );
 }
 
-/// A group of several is under way, and the next is made: it is in the indexes, and nothing of it
+/// A group is under way, and the next is made: it is in the indexes, and nothing of it
 /// is seen.
 #[test]
 fn nor_of_a_group_that_is_under_way_while_the_next_is_made() {
@@ -384,7 +384,7 @@ fn nor_of_a_group_that_is_under_way_while_the_next_is_made() {
         // of what is durable is there.
         let limits = Limits {
             segment_bytes: 1 << 20,
-            ..limits()
+            ..limits_of_one()
         };
         let db = open_with(&fs, limits).unwrap();
         let (sender, receiver) = mpsc::channel();

@@ -8,7 +8,7 @@ use formdb_engine::{Durability, Limits};
 
 use super::disk::SimFs;
 use super::image::{CrashPoint, Fate};
-use super::workload::{Depth, Run, Scene, Workload, limits, open};
+use super::workload::{Depth, Run, Scene, Workload, limits, limits_of_one, open};
 use super::{in_parallel, mixed, random, report, seeds};
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -255,7 +255,7 @@ fn nor_where_each_group_is_made_while_the_one_before_it_is_under_way() {
         });
         let workload = Workload::queued(seed, levels.collect());
         let times = (Duration::from_millis(1), Duration::from_secs(3_600));
-        let run = Run::busy(&workload, limits(), 5, times);
+        let run = Run::busy(&workload, limits_of_one(), 5, times);
         let run = run.unwrap_or_else(|e| panic!("seed {seed} (FORMDB_SEED): {e}"));
         let points = run.crash_points();
         all += in_parallel(&points, |point| check(&run, point, 12, 20));

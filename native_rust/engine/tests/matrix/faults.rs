@@ -13,7 +13,7 @@ use super::generate::transaction;
 use super::image::crash_points;
 use super::model::Model;
 use super::support::journal::is_segment;
-use super::workload::{Depth, Run, Workload, limits, open, open_with};
+use super::workload::{Depth, Run, Workload, limits, limits_of_one, open, open_with};
 use super::{in_parallel, report, seeds};
 
 const TRANSACTIONS: usize = 10;
@@ -191,7 +191,7 @@ fn whatever_a_failed_sync_did_to_its_pages_nothing_acked_or_seen_is_lost() {
 /// under way, and wait for the answers. Checks that from the first that failed on all did, and
 /// that what is seen is what was acknowledged.
 fn attempt_at_once(fs: &SimFs, workload: &Workload) -> Result<usize, String> {
-    let Ok(db) = open(fs) else {
+    let Ok(db) = open_with(fs, limits_of_one()) else {
         return Ok(0);
     };
     fs.slow_down(Duration::from_micros(300));

@@ -27,6 +27,15 @@ pub fn limits() -> Limits {
     }
 }
 
+/// The same with groups of one transaction each: of many that are sent at once each is under
+/// way while the next is made.
+pub fn limits_of_one() -> Limits {
+    Limits {
+        group_bytes: 1,
+        ..limits()
+    }
+}
+
 /// The same with a snapshot every now and then.
 pub fn limits_with_snapshots() -> Limits {
     Limits {

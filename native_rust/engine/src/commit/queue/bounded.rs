@@ -281,6 +281,11 @@ impl<T> Intake<T> {
         })
     }
 
+    /// Whether something waits of what it has looked at so far.
+    pub(crate) fn has_more(&self) -> bool {
+        self.turns.next_work().is_some()
+    }
+
     fn file(&mut self, message: Message<T>) {
         let (turn, queued) = match message {
             Message::Item(turn, queued) => (turn, queued),
