@@ -34,6 +34,10 @@ defmodule FormdbHttp.Catalog do
   @spec started?() :: boolean()
   def started?, do: Process.whereis(__MODULE__) != nil
 
+  @doc "Handle and configuration; `nil` when nothing is started, any more or yet."
+  @spec current() :: {reference(), Config.t()} | nil
+  def current, do: if(started?(), do: :persistent_term.get(@key, nil))
+
   @doc "Raises when nothing is started, any more or yet."
   @spec check_started!() :: :ok
   def check_started!, do: if(started?(), do: :ok, else: not_started())

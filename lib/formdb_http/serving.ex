@@ -59,16 +59,23 @@ defmodule FormdbHttp.Serving do
   @spec subscription_bytes() :: pos_integer()
   def subscription_bytes, do: Catalog.config().subscription_bytes
 
-  @doc "A term that stands for this start of the databases, and the configuration. Raises when nothing is started."
-  @spec started() :: {reference(), Config.t()}
+  @doc "A term that stands for this start of the databases, and the configuration."
+  @spec started() :: Types.result({reference(), Config.t()})
   def started do
-    Catalog.check_started!()
-    {Catalog.handle(), Catalog.config()}
+    with nil <- Catalog.current(), do: not_started(), else: (started -> {:ok, started})
+  end
+
+  defp not_started do
+    detail =
+      "the databases are not started, or start again just now. In an application that FormDB is a part of " <>
+        "{FormdbHttp, data_dir: path} stands in the supervision tree before the endpoint"
+
+    {:error, %Error{code: :database_opening, detail: detail}}
   end
 
   @doc """
   Has a process run beside the databases, which ends before them. Nothing is done where it runs. The
-  reason is that of a supervisor.
+  reason is that of a supervisor; an `FormdbHttp.Error` where the databases end at that moment.
   """
   @spec start_beside({module(), term()}) :: :ok | {:error, term()}
   def start_beside({module, _arg} = spec) do
@@ -78,6 +85,8 @@ defmodule FormdbHttp.Serving do
       {:error, :already_present} -> restart_beside(module)
       {:error, reason} -> {:error, reason}
     end
+  catch
+    :exit, _gone -> not_started()
   end
 
   defp restart_beside(module) do

@@ -206,13 +206,22 @@ defmodule FormdbHttpWeb.Handler do
       throw(reason)
 
     kind, reason ->
+      {:halt, kind |> failure(reason, __STACKTRACE__, req) |> Problem.answer()}
+  end
+
+  # An application that we are a part of may start the databases anew while it takes requests.
+  defp failure(kind, reason, stacktrace, req) do
+    with {:ok, _started} <- Serving.started() do
       Logger.error([
         "#{req.method} #{Problem.show(req.path)} failed: ",
-        Fault.describe(kind, reason, __STACKTRACE__)
+        Fault.describe(kind, reason, stacktrace)
       ])
 
       detail = "the server failed to answer; its log says why"
-      {:halt, Problem.answer(%Error{code: :internal_error, detail: detail})}
+      %Error{code: :internal_error, detail: detail}
+    else
+      {:error, error} -> error
+    end
   end
 
   defp merge(headers, fields) when fields == %{}, do: headers

@@ -8,7 +8,7 @@ defmodule FormdbHttpWeb.Mounted do
 
   alias FormdbHttp.Config.Web
   alias FormdbHttp.{Error, Serving}
-  alias FormdbHttpWeb.{Audit, Auth, Handler, Settings}
+  alias FormdbHttpWeb.{Audit, Auth, Handler, Request, Settings}
   alias FormdbHttpWeb.Live.Open
   alias FormdbHttpWeb.Mounted.Principals
 
@@ -33,12 +33,17 @@ defmodule FormdbHttpWeb.Mounted do
         :ok ->
           :ok
 
+        {:error, %Error{}} = not_started ->
+          not_started
+
         {:error, {:shutdown, {:failed_to_start_child, _child, why}}} when is_binary(why) ->
           raise "FormDB cannot answer requests: #{why}"
 
         {:error, why} ->
           raise "FormDB cannot answer requests: #{inspect(why)}"
       end
+    else
+      :ok
     end
   end
 
@@ -49,22 +54,26 @@ defmodule FormdbHttpWeb.Mounted do
 
   @doc """
   The settings of requests whose askers are known by `source`, and from where they may come: they
-  are worked out once for each start of the databases. Raises where these are not started.
+  are worked out once for each start of the databases. An error where these are not started, yet or
+  just now.
   """
-  @spec settings(Principals.source()) :: {Settings.t(), audience()}
+  @spec settings(Principals.source()) :: {:ok, Settings.t(), audience()} | {:error, Error.t()}
   def settings(source) do
-    {start, config} = Serving.started()
-    key = {__MODULE__, source}
+    with {:ok, {start, config}} <- Serving.started() do
+      key = {__MODULE__, source}
 
-    case :persistent_term.get(key, nil) do
-      {^start, known} ->
-        known
+      case :persistent_term.get(key, nil) do
+        {^start, {settings, audience}} -> {:ok, settings, audience}
+        _none_or_of_before -> begin(start, config, key, source)
+      end
+    end
+  end
 
-      _none_or_of_before ->
-        start(config)
-        new = new(source, config)
-        :persistent_term.put(key, {start, new})
-        new
+  defp begin(start, config, key, source) do
+    with :ok <- start(config) do
+      {settings, audience} = new = new(source, config)
+      :persistent_term.put(key, {start, new})
+      {:ok, settings, audience}
     end
   end
 
@@ -72,23 +81,31 @@ defmodule FormdbHttpWeb.Mounted do
   # owner let point to it.
   defp new(:own, config) do
     if Auth.on?(config) or config.allow_unauthenticated,
-      do: {Handler.init(config, @everywhere, :all), :all},
-      else: {Handler.init(config, @loopback, :all), :this_machine}
+      do: {init(config, @everywhere), :all},
+      else: {init(config, @loopback), :this_machine}
   end
 
-  defp new(_function, config),
-    do: {%{Handler.init(config, @everywhere, :all) | auth: :host}, :all}
+  defp new(_function, config), do: {%{init(config, @everywhere) | auth: :host}, :all}
 
-  @doc "Whether somebody at that address may ask at all."
-  @spec open_to?(audience(), :inet.ip_address()) :: boolean()
-  def open_to?(:all, _peer), do: true
-  def open_to?(:this_machine, peer), do: Web.loopback?(peer)
+  # Whether browsers ask its name by TLS alone is the application's to say, for all that it answers.
+  defp init(config, address), do: %{Handler.init(config, address, :all) | hsts: nil}
+
+  # What proxies add to a request that they pass on. One on this machine is no sign of where the
+  # client is.
+  @forwarded ~w(forwarded x-forwarded-for x-real-ip)
+
+  @doc "Whether somebody at that address, with those header fields, may ask at all."
+  @spec open_to?(audience(), :inet.ip_address(), Request.headers()) :: boolean()
+  def open_to?(:all, _peer, _headers), do: true
+
+  def open_to?(:this_machine, peer, headers),
+    do: Web.loopback?(peer) and not Enum.any?(@forwarded, &is_map_key(headers, &1))
 
   @doc "What others are told."
   @spec closed() :: Error.t()
   def closed do
     detail =
-      "nobody is asked here who they are, so only this machine may ask. The application says who asks " <>
+      "nobody is asked here who they are, so only this machine may ask, and not through a proxy. The application says who asks " <>
         "(option :principal of FormdbHttpWeb.Plug and FormdbHttpWeb.Socket), or has API keys, users or " <>
         "tokens in its settings, or sets allow_unauthenticated"
 
@@ -97,22 +114,19 @@ defmodule FormdbHttpWeb.Mounted do
 
   ## Requests
 
-  @doc "Header fields as requests have them: those of one name are one (RFC 9110, 5.3)."
-  @spec headers([{String.t(), String.t()}]) :: %{String.t() => String.t()}
-  def headers(fields) do
-    Enum.reduce(fields, %{}, fn {name, value}, headers ->
-      Map.update(headers, name, value, &(&1 <> separator(name) <> value))
-    end)
-  end
+  @doc "What the log says of the process, for `leave/1`."
+  @spec enter() :: :logger.metadata() | :undefined
+  def enter, do: :logger.get_process_metadata()
 
-  # RFC 9113, 8.2.3.
-  defp separator("cookie"), do: "; "
-  defp separator(_name), do: ", "
-
-  @doc "The process goes on to do something else, in nobody's name here."
-  @spec leave() :: :ok
-  def leave do
+  @doc "The process goes on to do something else, in nobody's name here, and under no id of ours."
+  @spec leave(:logger.metadata() | :undefined) :: :ok
+  def leave(metadata) do
     FormdbHttp.act_as(nil)
+
+    if metadata == :undefined,
+      do: :logger.unset_process_metadata(),
+      else: :logger.set_process_metadata(metadata)
+
     flush()
   end
 

@@ -56,8 +56,8 @@ defmodule FormdbHttpWeb.Plug do
   @compile {:no_warn_undefined, [Plug.Conn, WebSockAdapter]}
 
   alias FormdbHttp.Error
-  alias FormdbHttpWeb.{Handler, Mounted, Request}
-  alias FormdbHttpWeb.Mounted.{Body, Principals, Sending}
+  alias FormdbHttpWeb.{Handler, Mounted, Problem, Request, SecurityFields}
+  alias FormdbHttpWeb.Mounted.{Asked, Body, Principals, Sending}
 
   @options [:at, :principal]
 
@@ -130,23 +130,31 @@ defmodule FormdbHttpWeb.Plug do
   ## A request
 
   defp serve(conn, mount, path, principal) do
-    {settings, audience} = Mounted.settings(principal)
-    req = conn |> request(mount, path, settings) |> who(principal, conn)
+    metadata = Mounted.enter()
     Body.begin(conn)
 
     try do
-      req |> answer(audience) |> Sending.send(settings)
+      case Mounted.settings(principal) do
+        {:ok, settings, audience} ->
+          req = conn |> request(mount, path, settings) |> who(principal, conn)
+          req |> answer(audience) |> unread(req) |> Sending.send(settings)
+
+        {:error, error} ->
+          {status, headers, body} = Problem.answer(error)
+          headers = headers |> Map.put("cache-control", "no-store") |> SecurityFields.put()
+          Sending.send({status, headers, body}, nil)
+      end
     after
       Body.forget()
-      Mounted.leave()
+      Mounted.leave(metadata)
     end
   end
 
   defp request(conn, mount, path, settings) do
-    headers = Mounted.headers(conn.req_headers)
+    headers = Asked.headers(conn)
 
     %Request{
-      method: conn.method,
+      method: Asked.method(conn),
       path: rest(conn.request_path, path),
       query: conn.query_string,
       headers: headers,
@@ -156,6 +164,7 @@ defmodule FormdbHttpWeb.Plug do
       body_length: Body.announced(headers),
       settings: settings,
       secure: conn.scheme == :https,
+      authority: Asked.authority(conn),
       mount: Enum.map_join(mount, &["/", URI.encode(&1, fn char -> plain?(char) end)])
     }
   end
@@ -183,12 +192,20 @@ defmodule FormdbHttpWeb.Plug do
   defp who(req, :own, _conn), do: req
   defp who(req, source, conn), do: %{req | principal: Principals.ask(source, conn)}
 
-  defp answer(%{peer: peer} = req, audience) do
+  defp answer(%{peer: peer, headers: headers} = req, audience) do
     cond do
-      not Mounted.open_to?(audience, peer) -> Handler.refuse(req, Mounted.closed())
+      not Mounted.open_to?(audience, peer, headers) -> Handler.refuse(req, Mounted.closed())
       web_socket?(req) and not Code.ensure_loaded?(WebSockAdapter) -> Handler.refuse(req, none())
       true -> Handler.call(req)
     end
+  end
+
+  # What is sent on the connection after an answer to such a client nobody knows: it may leave out the
+  # body that it has not been asked for.
+  defp unread({status, headers, body}, req) do
+    if Body.awaited?(req.headers) and Plug.Conn.get_http_protocol(Body.conn()) == :"HTTP/1.1",
+      do: {status, Map.put(headers, "connection", "close"), body},
+      else: {status, headers, body}
   end
 
   defp web_socket?(%{headers: %{"upgrade" => protocol}}),

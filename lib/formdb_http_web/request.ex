@@ -15,6 +15,7 @@ defmodule FormdbHttpWeb.Request do
                 trace: %{},
                 client: nil,
                 secure: false,
+                authority: nil,
                 mount: "",
                 base_path: "",
                 resource: nil,
@@ -37,6 +38,7 @@ defmodule FormdbHttpWeb.Request do
       is: `:unknown` of one that comes in chunks
     * `settings` - of the host, from `FormdbHttpWeb.Handler.init/3`
     * `secure` - whether it came by TLS
+    * `authority` - host and port that it is for, where the host knows it from elsewhere than `Host`
     * `mount` - the path, percent-encoded, below which a host of others has us, which `path` is
       without
     * `principal` - who asks, where the host knows (`auth: :host` in the settings)
@@ -68,6 +70,7 @@ defmodule FormdbHttpWeb.Request do
           trace: %{optional(:trace_id | :span_id) => String.t()},
           client: :inet.ip_address() | nil,
           secure: boolean(),
+          authority: String.t() | nil,
           mount: String.t(),
           base_path: String.t(),
           resource: Resource.t() | nil,

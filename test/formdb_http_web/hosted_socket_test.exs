@@ -23,10 +23,19 @@ defmodule FormdbHttpWeb.HostedSocketTest do
 
   def who(_info), do: nil
 
+  # What `connect_info: [:peer_data, :uri, :x_headers]` makes of a client on this machine.
+  defp here do
+    %{
+      peer_data: %{address: {127, 0, 0, 1}, port: 1, ssl_cert: nil},
+      uri: %URI{scheme: "http", host: "localhost", port: 4_000, path: "/formdb/websocket"},
+      x_headers: []
+    }
+  end
+
   # As Phoenix.Transports.WebSocket calls it.
   defp connect(
          params,
-         info \\ %{peer_data: %{address: {127, 0, 0, 1}, port: 1, ssl_cert: nil}},
+         info \\ here(),
          opts \\ []
        ) do
     Socket.connect(%{
@@ -96,8 +105,24 @@ defmodule FormdbHttpWeb.HostedSocketTest do
   test "lets in whom it should", %{topic: topic} do
     assert connect(%{"vsn" => "3.0.0"}) == :error
     # Nobody is known: who it is not known where they are is not on this machine.
-    assert connect(%{}, %{}) == :error
-    assert connect(%{}, %{peer_data: %{address: {192, 0, 2, 1}}}) == :error
+    for name <- [:peer_data, :uri, :x_headers] do
+      log =
+        capture_log(fn ->
+          assert connect(%{}, Map.delete(here(), name)) == :error
+        end)
+
+      assert log =~ "not let in" and log =~ "connect_info: [:peer_data, :uri, :x_headers]"
+    end
+
+    assert connect(%{}, %{here() | peer_data: %{address: {192, 0, 2, 1}}}) == :error
+    # Nor who comes through a proxy on it, or by a name that was made to point to it.
+    assert connect(%{}, %{here() | x_headers: [{"x-forwarded-for", "192.0.2.1"}]}) == :error
+
+    assert connect(%{}, %{here() | uri: %URI{scheme: "http", host: "evil.example", port: 80}}) ==
+             :error
+
+    assert connect(%{"vsn" => ["2.0.0"]}) == :error
+    assert connect(%{"vsn" => %{"2" => "0"}, "token" => ["x"]}) == :error
     assert Socket.connect(%{transport: :longpoll}) == :error
 
     principal = [principal: &__MODULE__.who/1]

@@ -35,6 +35,10 @@ defmodule FormdbHttpWeb.PlugTest do
       {_, "old"} -> %{actor: "old", scopes: "read:*", expires: 1}
       {_, "odd"} -> :odd
       {_, "wrong"} -> %{actor: "x", scopes: "everything"}
+      {_, "number"} -> %{actor: 7, scopes: "read:*", secret: "secret"}
+      {_, "scopes"} -> %{actor: "x", scopes: ["read:*"]}
+      {_, "record"} -> %FormdbHttp.Error{code: :none, detail: "secret"}
+      {_, "map"} -> %{user: "x", password: "secret"}
       nil -> nil
     end
   end
@@ -274,6 +278,25 @@ defmodule FormdbHttpWeb.PlugTest do
       assert FormdbHttp.databases() == {:ok, before}
     end
 
+    test "of which somebody has read a part are refused, too", %{db: db} do
+      for read <- [5, 1_000] do
+        opts = [headers: json_headers(), body: @feature]
+        conn = PlugHost.conn("POST", "/formdb#{db}/features", opts)
+        # As a check of a signature does, and no parser.
+        {_more_or_ok, _part, conn} = Plug.Conn.read_body(conn, length: read)
+        answer = PlugHost.answer(FormdbHttpWeb.Plug.call(conn, FormdbHttpWeb.Plug.init(@at)))
+        assert {read, answer.status, json(answer)["code"]} == {read, 500, "body_consumed"}
+      end
+    end
+
+    test "that a client waits to be asked for, and nobody asks for, end the connection", %{db: db} do
+      expect = [{"expect", "100-continue"} | json_headers()]
+      refused = ask("POST", "/api/v1/databases/none/features", headers: expect, body: @feature)
+      assert {refused.status, refused.headers["connection"]} == {404, "close"}
+      taken = ask("POST", db <> "/features", headers: expect, body: @feature)
+      assert {taken.status, taken.headers["connection"]} == {201, nil}
+    end
+
     test "that parsers have left alone are read", %{db: db} do
       opts = [headers: json_headers(), body: @feature, parsed: %{}]
       assert %{status: 201} = ask("POST", db <> "/features", opts)
@@ -298,6 +321,46 @@ defmodule FormdbHttpWeb.PlugTest do
       %{headers: headers} = PlugHost.answer(conn)
       assert %{"x-frame-options" => "SAMEORIGIN", "cache-control" => "no-cache"} = headers
       assert headers["vary"] =~ "cookie, "
+    end
+
+    test "have the id that the host gave the request, whose log is its own again", %{db: db} do
+      id = "F9kYbNtcfXBcJzsAAAkB"
+      Logger.metadata(request_id: id, user: "ana")
+      conn = PlugHost.conn("GET", "/formdb#{db}/features/none")
+      conn = %{conn | resp_headers: [{"x-request-id", id}]}
+      answer = PlugHost.answer(FormdbHttpWeb.Plug.call(conn, FormdbHttpWeb.Plug.init(@at)))
+      assert answer.headers["x-request-id"] == id
+      assert json(answer)["instance"] == "urn:formdb:request:" <> id
+      assert Logger.metadata() == [request_id: id, user: "ana"]
+
+      Logger.reset_metadata()
+      assert ask("GET", db).headers["x-request-id"] =~ ~r/\A[0-9a-f]{32}\z/
+      assert Logger.metadata() == []
+    end
+
+    test "to HEAD are such, where the host makes GET of it", %{db: db} do
+      for path <- [db, db <> "/journal/stream"] do
+        conn = PlugHost.conn("HEAD", "/formdb" <> path)
+
+        task =
+          Task.async(fn ->
+            # As Plug.Head does.
+            FormdbHttpWeb.Plug.call(%{conn | method: "GET"}, FormdbHttpWeb.Plug.init(@at))
+          end)
+
+        assert %{status: 200} = Task.await(task)
+        {200, _headers, sent} = PlugHost.sent(conn)
+        # Of an answer that is whole the server leaves out the body.
+        assert path == db or sent == ""
+      end
+
+      assert Open.count(:stream) == 0
+    end
+
+    test "say nothing of TLS, which is the host's" do
+      configured(hsts_seconds: 1_000)
+      answer = ask("GET", "/api/v1/version", scheme: :https)
+      assert {answer.status, answer.headers["strict-transport-security"]} == {200, nil}
     end
 
     test "go out piece by piece, as the client takes them", %{name: name, db: db} do
@@ -363,7 +426,7 @@ defmodule FormdbHttpWeb.PlugTest do
       Process.flag(:trap_exit, true)
       conn = PlugHost.conn("GET", "/formdb" <> db)
       Mounted.Body.begin(conn)
-      {settings, :this_machine} = Mounted.settings(:own)
+      {:ok, settings, :this_machine} = Mounted.settings(:own)
 
       parts =
         Stream.map([1, 2], fn
@@ -416,8 +479,48 @@ defmodule FormdbHttpWeb.PlugTest do
 
       assert PlugHost.answer(conn).status == 421
 
+      # Of a proxy on this machine nobody knows for whom it asks.
+      for field <- ["x-forwarded-for", "x-real-ip", "forwarded"],
+          do: assert(%{status: 403} = ask("GET", db, headers: [{field, "127.0.0.1"}]))
+
       configured(allow_unauthenticated: true)
       assert %{status: 200} = ask("GET", db, peer: {192, 0, 2, 1})
+      assert %{status: 200} = ask("GET", db, headers: [{"x-forwarded-for", "192.0.2.1"}])
+    end
+
+    test "may be a page of the host's own, by whatever name it was asked", %{db: db} do
+      plug = FormdbHttpWeb.Plug.init(at: "/formdb", principal: &__MODULE__.ana/1)
+
+      post = fn origin, changes ->
+        headers = [{"x-user", "ana"}, {"origin", origin} | json_headers()]
+        conn = PlugHost.conn("POST", "/formdb#{db}/features", headers: headers, body: @feature)
+        conn = Map.merge(conn, changes)
+        # HTTP/2 has no such field: Bandit gives it as `conn.host` alone.
+        fields = for {name, _} = field <- conn.req_headers, name != changes[:without], do: field
+        PlugHost.answer(FormdbHttpWeb.Plug.call(%{conn | req_headers: fields}, plug)).status
+      end
+
+      by_http2 = %{without: "host", host: "app.example", port: 443, scheme: :https}
+      assert post.("https://app.example", by_http2) == 201
+      assert post.("https://evil.example", by_http2) == 403
+      assert post.("http://[::1]:4000", %{without: "host", host: "::1", port: 4_000}) == 201
+      # As Plug.RewriteOn and Plug.SSL do by what a proxy says, which has its own name for us.
+      rewritten = %{host: "app.example", port: 443, scheme: :https}
+      assert post.("https://app.example", rewritten) == 201
+      assert post.("https://app.example:8443", %{rewritten | port: 8_443}) == 201
+      assert post.("https://localhost", rewritten) == 403
+    end
+
+    test "is nobody by a name that points to this machine, whatever a plug makes of it", %{db: db} do
+      get = fn changes ->
+        conn = Map.merge(PlugHost.conn("GET", "/formdb" <> db), changes)
+        PlugHost.answer(FormdbHttpWeb.Plug.call(conn, FormdbHttpWeb.Plug.init(@at))).status
+      end
+
+      assert get.(%{req_headers: [], host: "localhost"}) == 200
+      assert get.(%{req_headers: [], host: "evil.example"}) == 421
+      # A page can write the fields by which a plug is told of another name.
+      assert get.(%{req_headers: [{"host", "evil.example"}], host: "localhost"}) == 421
     end
 
     test "is who the application says, and in whose name is written", %{name: name, db: db} do
@@ -461,11 +564,23 @@ defmodule FormdbHttpWeb.PlugTest do
       old = ask.("GET", db <> "/journal/stream", "old", [])
       assert old.body =~ "token_expired"
 
-      for user <- ["odd", "wrong"] do
-        assert_raise ArgumentError, ~r/ana\/1 gave .*expected nil, or a map such as/s, fn ->
-          ask.("GET", db, user, [])
-        end
+      for {user, what} <- [
+            {"odd", ":odd"},
+            {"wrong", "scopes that are none"},
+            {"number", "[actor: 7]"},
+            {"scopes", ~s([scopes: ["read:*"]])},
+            {"record", "a %FormdbHttp.Error{}"},
+            {"map", "a map with the keys [:password, :user]"}
+          ] do
+        raised = assert_raise(ArgumentError, fn -> ask.("GET", db, user, []) end)
+        assert raised.message =~ "ana/1 gave " <> what
+        assert raised.message =~ "expected nil, or a map such as"
+        # It goes to the log of the host.
+        refute raised.message =~ "secret"
       end
+
+      # What was asked next in this process is nobody's.
+      assert %{status: 401} = ask.("GET", db, nil, [])
     end
 
     @tag :tmp_dir
@@ -483,6 +598,28 @@ defmodule FormdbHttpWeb.PlugTest do
       [entry] = json(ask("GET", db <> "/journal", headers: headers, peer: peer))["entries"]
       assert entry["actor"] == "key:robot"
     end
+  end
+
+  test "while the databases are not started it says so, and goes on when they are", %{
+    name: name,
+    db: db
+  } do
+    assert %{status: 200} = ask("GET", db)
+
+    capture_log(fn ->
+      :ok = Application.stop(:formdb_http)
+      answer = ask("GET", db)
+      assert {answer.status, json(answer)["code"]} == {503, "database_opening"}
+      assert answer.headers["retry-after"] == "1"
+      assert json(answer)["detail"] =~ "before the endpoint"
+      {:ok, _} = Application.ensure_all_started(:formdb_http)
+    end)
+
+    {:ok, _} = FormdbHttp.open(name)
+    assert %{status: 200} = ask("GET", db)
+
+    assert %{status: 201} =
+             ask("POST", db <> "/features", headers: json_headers(), body: @feature)
   end
 
   test "options are looked at when the host is compiled" do

@@ -8,8 +8,8 @@ end
 
 defmodule Plug.Conn do
   @moduledoc false
-  # `adapter` is `{FormdbHttp.PlugHost, {host, turn}}`: the process that plays the server, and how
-  # often this conn has asked it for something.
+  # `adapter` is `{FormdbHttp.PlugHost, %{host: host, turn: turn, method: method}}`: the process that
+  # plays the server, how often this conn has asked it for something, and the method that was sent.
 
   alias FormdbHttp.PlugHost
 
@@ -20,6 +20,7 @@ defmodule Plug.Conn do
             host: "localhost",
             method: "GET",
             path_info: [],
+            port: 80,
             private: %{},
             query_string: "",
             remote_ip: {127, 0, 0, 1},
@@ -70,9 +71,11 @@ defmodule Plug.Conn do
     end
   end
 
-  defp ask(%{adapter: {PlugHost, {host, turn}}} = conn, what) do
+  def get_http_protocol(%__MODULE__{}), do: :"HTTP/1.1"
+
+  defp ask(%{adapter: {PlugHost, %{host: host, turn: turn} = server}} = conn, what) do
     answer = PlugHost.call(host, turn, what)
-    {answer, %{conn | adapter: {PlugHost, {host, turn + 1}}}}
+    {answer, %{conn | adapter: {PlugHost, %{server | turn: turn + 1}}}}
   end
 end
 

@@ -23,7 +23,7 @@ defmodule FormdbHttp.PlugHost do
     script_name = Keyword.get(opts, :script_name, [])
 
     conn = %Plug.Conn{
-      adapter: {__MODULE__, {host, 0}},
+      adapter: {__MODULE__, %{host: host, turn: 0, method: method}},
       method: method,
       request_path: request_path,
       path_info: Enum.drop(segments(request_path), length(script_name)),
@@ -71,7 +71,7 @@ defmodule FormdbHttp.PlugHost do
   end
 
   @doc "What was sent on a conn, as `FormdbHttp.HTTPClient` has it."
-  def answer(%{adapter: {__MODULE__, {host, _turn}}, method: method}) do
+  def answer(%{adapter: {__MODULE__, %{host: host, method: method}}}) do
     {status, headers, body} = GenServer.call(host, :answered)
     body = if method == "HEAD", do: "", else: body
 
@@ -90,8 +90,11 @@ defmodule FormdbHttp.PlugHost do
     Map.new(headers)
   end
 
+  @doc "Status, header fields and body as they were given to the server."
+  def sent(%{adapter: {__MODULE__, %{host: host}}}), do: GenServer.call(host, :answered)
+
   @doc "How many bytes of the body were asked for, from the first time on."
-  def asked(%{adapter: {__MODULE__, {host, _turn}}}), do: GenServer.call(host, :asked)
+  def asked(%{adapter: {__MODULE__, %{host: host}}}), do: GenServer.call(host, :asked)
 
   @doc "The next part of an answer whose listener this process is; the client goes on or is `:gone`."
   def take(go_on \\ :ok) do

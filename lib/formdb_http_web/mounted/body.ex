@@ -54,12 +54,20 @@ defmodule FormdbHttpWeb.Mounted.Body do
   def announced(%{"content-type" => _type}), do: :unknown
   def announced(_headers), do: 0
 
+  @doc "Whether a client waits for leave to send its body (RFC 9110, 10.1.1) that nobody gave it."
+  @spec awaited?(map()) :: boolean()
+  def awaited?(%{"expect" => expect}),
+    do: String.downcase(expect, :ascii) == "100-continue" and Process.get(@part) == nil
+
+  def awaited?(_headers), do: false
+
   @doc "The reader of this request, for `FormdbHttpWeb.Request`."
   @spec new(term(), map(), FormdbHttpWeb.Settings.t()) :: {module(), term()}
   def new(conn, headers, settings) do
     state = %{
       parsed: parsed(conn.body_params),
-      announced?: announced(headers) != 0,
+      announced: announced(headers),
+      came: 0,
       timeout_ms: settings.body_timeout_ms
     }
 
@@ -84,12 +92,21 @@ defmodule FormdbHttpWeb.Mounted.Body do
     took = System.monotonic_time(:millisecond) - began
     Process.put(@part, next_length(asked || @first_bytes, took, bytes))
 
-    if asked == nil and read == {:ok, ""} and eaten?(state),
-      do: {:error, :consumed},
-      else: with({more_or_ok, part} when is_binary(part) <- read, do: {more_or_ok, part, state})
+    with {more_or_ok, part} when is_binary(part) <- read do
+      state = %{state | came: state.came + byte_size(part)}
+
+      if more_or_ok == :ok and eaten?(state),
+        do: {:error, :consumed},
+        else: {more_or_ok, part, state}
+    end
   end
 
-  defp eaten?(%{announced?: announced?, parsed: parsed}), do: announced? and parsed == :perhaps
+  # A client that goes away is an error of the server's, so a body that is whole and shorter than it
+  # was announced has lost its beginning to somebody here.
+  defp eaten?(%{announced: announced, came: came}) when is_integer(announced),
+    do: came < announced
+
+  defp eaten?(%{parsed: parsed, came: came}), do: parsed == :perhaps and came == 0
 
   defp read_part(opts) do
     case Plug.Conn.read_body(conn(), opts) do

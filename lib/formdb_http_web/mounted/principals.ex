@@ -28,16 +28,28 @@ defmodule FormdbHttpWeb.Mounted.Principals do
     case function.(asked) do
       nil -> nil
       %{actor: actor, scopes: scopes} = given -> principal(actor, scopes, given, function)
-      other -> raise ArgumentError, expected(function, "gave #{inspect(other)}")
+      other -> raise ArgumentError, expected(function, "gave " <> kind(other))
     end
   end
 
-  defp principal(actor, scopes, given, function) do
-    expires = given[:expires]
+  # What is in it may be secret, and what is raised is in the log.
+  defp kind(%name{}), do: "a %#{inspect(name)}{}"
+  defp kind(map) when is_map(map), do: "a map with the keys #{inspect(Map.keys(map))}"
+  defp kind(other) when is_atom(other) or is_number(other), do: inspect(other)
+  defp kind(tuple) when is_tuple(tuple), do: "a tuple"
+  defp kind(list) when is_list(list), do: "a list"
+  defp kind(text) when is_binary(text), do: "a text"
+  defp kind(_other), do: "something else"
 
-    unless is_binary(actor) and actor != "" and String.valid?(actor) and is_binary(scopes) and
-             (is_nil(expires) or is_integer(expires)),
-           do: raise(ArgumentError, expected(function, "gave #{inspect(given)}"))
+  defp principal(actor, scopes, given, function) do
+    expires = Map.get(given, :expires)
+
+    for {name, value, false} <- [
+          {:actor, actor, is_binary(actor) and actor != "" and String.valid?(actor)},
+          {:scopes, scopes, is_binary(scopes)},
+          {:expires, expires, is_nil(expires) or is_integer(expires)}
+        ],
+        do: raise(ArgumentError, expected(function, "gave #{inspect([{name, value}])}"))
 
     case scopes(scopes) do
       {:ok, scopes} ->

@@ -17,7 +17,12 @@ defmodule FormdbHttpWeb.Forwarded do
   """
   @spec call(Request.t()) :: Request.step()
   def call(%{settings: %{trusted_proxies: proxies}} = req) do
-    headers = req.headers |> believed(req.peer, proxies) |> own_scheme(req.secure)
+    headers =
+      req.headers
+      |> believed(req.peer, proxies)
+      |> own_scheme(req.secure)
+      |> own_authority(req.authority)
+
     req = %{req | secure: scheme(headers) == "https"}
 
     case client(headers, proxies) do
@@ -30,6 +35,10 @@ defmodule FormdbHttpWeb.Forwarded do
   # may be between.
   defp own_scheme(headers, false), do: headers
   defp own_scheme(headers, true), do: Map.put_new(headers, "x-forwarded-proto", "https")
+
+  # An application has looked at what its own proxies say.
+  defp own_authority(headers, nil), do: headers
+  defp own_authority(headers, authority), do: Map.put(headers, "x-forwarded-host", authority)
 
   @doc "The header fields without those that this peer is not believed."
   @spec believed(map(), :inet.ip_address(), [Web.network()]) :: map()
