@@ -412,14 +412,15 @@ impl Edges {
 
     /// The least that `distance` says of an edge, which is told the edge and the least
     /// until then, and says that where the edge is no nearer; infinity where there is no
-    /// edge. `bound` is no more than that of any edge in a box. Twins count for nothing.
+    /// edge. `bound` is no more than that of any edge in a box, nor is what `closer` says,
+    /// which takes longer: it is told the box and that bound. Twins count for nothing.
     ///
     /// # Errors
     /// Those of the budget, at once.
     pub(super) fn least(
         &self,
         budget: &Budget,
-        bound: impl Fn(&Rect) -> f64,
+        (bound, closer): (impl Fn(&Rect) -> f64, impl Fn(&Rect, f64) -> f64),
         mut distance: impl FnMut(&Edge, f64) -> f64,
     ) -> Result<f64> {
         let mut best = f64::INFINITY;
@@ -427,19 +428,25 @@ impl Edges {
         let push = |queue: &mut BinaryHeap<Nearest>, best: f64, rect: &Rect, what: What| {
             let bound = bound(rect);
             if bound < best {
-                queue.push(Nearest { bound, what });
+                let rect = *rect;
+                queue.push(Nearest { bound, rect, what });
             }
         };
         let chains = self.over_chains();
+        // Looked at first, and then there is nothing yet that it could be too far for.
         queue.push(Nearest {
             bound: 0.0,
+            rect: Rect::point([0.0, 0.0]),
             what: What::Chains(chains.root()),
         });
-        while let Some(Nearest { bound, what }) = queue.pop() {
+        while let Some(Nearest { bound, rect, what }) = queue.pop() {
             if bound >= best {
                 break;
             }
             budget.step()?;
+            if best.is_finite() && closer(&rect, bound) >= best {
+                continue;
+            }
             match what {
                 What::Chains(node) if node.level > 0 => {
                     for (below, rect) in chains.below(node) {
@@ -489,6 +496,7 @@ pub(super) trait Ray {
 #[derive(Debug)]
 struct Nearest {
     bound: f64,
+    rect: Rect,
     what: What,
 }
 

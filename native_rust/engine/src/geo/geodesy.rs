@@ -66,6 +66,26 @@ impl Center {
         (WGS84_B * angle - slack).max(0.0)
     }
 
+    /// The same for the price of a geodesic, where `known` is [`Center::at_least`]. The
+    /// spheres leave a share of the distance open, in which a coast that is far away may have
+    /// thousands of edges; small boxes are bounded by their middle more closely.
+    pub(super) fn at_least_closely(&self, rect: &Rect, known: f64) -> f64 {
+        let Rect { min, max } = *rect;
+        let parallel = match min[1] <= 0.0 && 0.0 <= max[1] {
+            true => 0.0,
+            false => min[1].abs().min(max[1].abs()),
+        };
+        let east = (max[0] - min[0]) * parallel.to_radians().cos();
+        // No radius of curvature is greater.
+        let reach = (east.hypot(max[1] - min[1]) / 2.0).to_radians() * WGS84_A * WGS84_A / WGS84_B;
+        if reach >= known * WGS84_F {
+            return known;
+        }
+        let middle = [0, 1].map(|axis| f64::midpoint(min[axis], max[axis]));
+        // A micrometre for rounding.
+        known.max(self.distance(middle) - reach * (1.0 + 1e-9) - 1e-6)
+    }
+
     /// No position in `rect` is farther than this.
     pub(crate) fn at_most(&self, rect: &Rect) -> f64 {
         let [lon, _] = self.position;
@@ -121,10 +141,13 @@ impl Center {
         if self.prepared.intersects(shape, budget)? {
             return Ok(Some(0.0));
         }
-        let bound = |rect: &Rect| self.at_least(rect);
+        let bounds = (
+            |rect: &Rect| self.at_least(rect),
+            |rect: &Rect, known| self.at_least_closely(rect, known),
+        );
         let least = shape
             .edges()
-            .least(budget, bound, |edge, known| match edge.a == edge.b {
+            .least(budget, bounds, |edge, known| match edge.a == edge.b {
                 true => known.min(self.distance(edge.a)),
                 false => self.nearer_on_edge(edge.a, edge.b, known),
             })?;

@@ -419,7 +419,9 @@ proptest! {
     fn bounds_hold_every_distance(
         from in anywhere(), a in anywhere(), b in anywhere(),
         shares in proptest::array::uniform2(prop_oneof![Just(0.0), Just(1.0), 0.0..1.0_f64]),
+        scale in prop_oneof![Just(1.0), Just(0.01), Just(1e-4)],
     ) {
+        let b = [0, 1].map(|i| (a[i] + scale * (b[i] - a[i])).clamp([-180.0, -90.0][i], [180.0, 90.0][i]));
         let mut rect = Rect::point(a);
         rect.extend(&Rect::point(b));
         let center = Center::new(from);
@@ -428,6 +430,8 @@ proptest! {
         let distance = center.distance(inside);
         let (least, most) = (center.at_least(&rect), center.at_most(&rect));
         prop_assert!(least <= distance && distance <= most, "{least} {distance} {most}");
+        let closely = center.at_least_closely(&rect, least);
+        prop_assert!(least <= closely && closely <= distance, "{least} {closely} {distance}");
         // The bound of a position is no idle one.
         let point = center.at_least(&Rect::point(inside));
         prop_assert!(point >= distance * 0.9966 - 1.001, "{point} {distance}");
