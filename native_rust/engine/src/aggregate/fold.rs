@@ -7,7 +7,7 @@ use super::buckets::Buckets;
 use super::percent::{DECIMALS, Percent};
 use crate::budget::Budget;
 use crate::error::{Error, InvalidCode};
-use crate::index::{Stretch, Subtree, Totals, extremes, greatest, least};
+use crate::index::{Past, Points, Stretch, Subtree, extremes, greatest, least};
 use crate::types::exact::{Accumulator, Sum, between, deviation};
 
 /// What is made of the points of a bucket.
@@ -190,40 +190,69 @@ impl Needs {
     }
 }
 
-/// What all points of many chunks come to, as far as a [`Fold`] needs it.
+/// What points of many chunks come to, as far as a [`Fold`] needs it.
 pub(super) struct Whole {
     points: u64,
-    ends: Ends,
-    totals: Option<Totals>,
+    /// Timestamps that they lie between, both included: the first one is that of a point.
+    span: (i64, i64),
+    ends: Option<Ends>,
+    sum: Option<[f64; 3]>,
+    extremes: Option<(f64, f64)>,
     squares: Option<[f64; 4]>,
+    /// What it was to find that out.
+    work: usize,
 }
 
 impl Whole {
-    /// Of these, if all that is needed of them is known.
-    pub(super) fn of(many: &Subtree, needs: Needs) -> Option<Self> {
+    /// Of these, all or those that were there at a sequence, if all that is needed of them is
+    /// known. Of none, nothing. What was there `may` be kept from now on, as [`Past::then`] says.
+    pub(super) fn of(points: &Points<'_>, needs: Needs, may: bool) -> Option<Self> {
         if needs.values || needs.resets || needs.slots {
             return None;
         }
+        let whole = match points {
+            Points::Stretch(_) => return None,
+            Points::Many(many) => Self::of_all(many)?,
+            // What else is needed is not kept.
+            Points::Past(_) if needs.ends || needs.extremes || needs.squares => return None,
+            Points::Past(past) => Self::of_past(past, may)?,
+        };
+        let known = !(needs.sum && whole.sum.is_none()
+            || needs.extremes && whole.extremes.is_none()
+            || needs.squares && whole.squares.is_none());
+        known.then_some(whole)
+    }
+
+    fn of_all(many: &Subtree) -> Option<Self> {
         let totals = many.totals();
-        let sum_known = totals.is_some_and(|totals| totals.sum.is_some());
-        let squares = many.squares();
-        if needs.sum && !sum_known
-            || needs.extremes && totals.is_none()
-            || needs.squares && squares.is_none()
-        {
-            return None;
-        }
+        let ends = many.ends()?;
         Some(Self {
             points: many.points()?,
-            ends: many.ends()?,
-            totals,
-            squares,
+            span: (ends.0.0, ends.1.0),
+            ends: Some(ends),
+            sum: totals.and_then(|totals| totals.sum),
+            extremes: totals.map(|totals| (totals.min, totals.max)),
+            squares: many.squares(),
+            work: 0,
         })
     }
 
-    /// The timestamps of the first point and of the last.
+    fn of_past(past: &Past<'_>, may: bool) -> Option<Self> {
+        let (then, work) = past.then(may)?;
+        Some(Self {
+            points: then.points,
+            span: past.span()?,
+            ends: None,
+            sum: then.sum,
+            extremes: None,
+            squares: None,
+            work,
+        })
+    }
+
+    /// The timestamp of the first point, and one that none is after.
     pub(super) fn span(&self) -> (i64, i64) {
-        (self.ends.0.0, self.ends.1.0)
+        self.span
     }
 }
 
@@ -315,25 +344,22 @@ impl Fold {
         work.max(SUMMARY_COST)
     }
 
-    /// Takes all points of many chunks. Returns the work that was, as [`Self::add`].
+    /// Takes points of many chunks. Returns the work that was, as [`Self::add`].
     pub(super) fn add_whole(&mut self, whole: &Whole) -> usize {
         let needs = self.needs;
-        let mut work = SUMMARY_COST;
+        let mut work = SUMMARY_COST + whole.work;
         self.count += whole.points;
-        if needs.ends {
-            let (first, last) = whole.ends;
+        if let (true, Some((first, last))) = (needs.ends, whole.ends) {
             let earliest = self.ends.map_or(first, |(earliest, _)| earliest);
             self.ends = Some((earliest, last));
         }
-        if let Some(totals) = whole.totals {
-            if let (true, Some(parts)) = (needs.sum, totals.sum) {
-                self.sum.add_parts(parts);
-                work += SUMMARY_COST;
-            }
-            if needs.extremes {
-                self.min = least(self.min, totals.min);
-                self.max = greatest(self.max, totals.max);
-            }
+        if let (true, Some(parts)) = (needs.sum, whole.sum) {
+            self.sum.add_parts(parts);
+            work += SUMMARY_COST;
+        }
+        if let (true, Some((min, max))) = (needs.extremes, whole.extremes) {
+            self.min = least(self.min, min);
+            self.max = greatest(self.max, max);
         }
         if let (true, Some(parts)) = (needs.squares, whole.squares) {
             let sum = self.squares.get_or_insert_default();

@@ -2,7 +2,7 @@
 
 use crate::budget::Budget;
 use crate::error::{Error, Result};
-use crate::index::{Order, Points, RangeQuery, SharedSeries, Stretch, Subtree};
+use crate::index::{Order, Points, RangeQuery, SharedSeries, Stretch};
 use crate::types::exact::between;
 use crate::types::{FIRST_TIMESTAMP, LAST_TIMESTAMP, ValueFilter};
 
@@ -123,7 +123,7 @@ impl<'q> Run<'q> {
             let walked = guard.walk_many((start, end), seen, step, |points| {
                 let more = match points {
                     Points::Stretch(points) => Some(self.take(points, &mut filling)?),
-                    Points::Many(many) => self.take_many(many, &mut filling)?,
+                    many => self.take_many(&many, &mut filling)?,
                 };
                 done += more.unwrap_or(0);
                 Ok::<_, Error>(more)
@@ -357,10 +357,11 @@ impl<'q> Run<'q> {
         Ok(work)
     }
 
-    /// Takes all points of many chunks, where they belong to one bucket and what is made of
+    /// Takes points of many chunks, where they belong to one bucket and what is made of
     /// them is known. Returns the work done.
-    fn take_many(&mut self, many: &Subtree, filling: &mut Filling) -> Result<Option<usize>> {
-        let Some(whole) = Whole::of(many, self.fold.needs()) else {
+    fn take_many(&mut self, many: &Points<'_>, filling: &mut Filling) -> Result<Option<usize>> {
+        let bounded = self.work < usize::MAX;
+        let Some(whole) = Whole::of(many, self.fold.needs(), !bounded) else {
             return Ok(None);
         };
         let (first, last) = whole.span();

@@ -150,8 +150,8 @@ fn of(
         let rest = guard.walk_many((start, end), (at, query.values), STEP, |points| {
             Ok::<_, Infallible>(match points {
                 Points::Stretch(points) => Some(fold.add(&points, budget)),
-                Points::Many(many) => {
-                    let whole = Whole::of(many, fold.needs());
+                many => {
+                    let whole = Whole::of(&many, fold.needs(), true);
                     whole.map(|whole| fold.add_whole(&whole))
                 }
             })

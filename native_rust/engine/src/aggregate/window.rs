@@ -437,8 +437,8 @@ impl Run<'_> {
                 let mut work = 0;
                 let mut rest = match points {
                     Points::Stretch(points) => points,
-                    Points::Many(many) => {
-                        let Some(whole) = Whole::of(many, fold.needs()) else {
+                    many => {
+                        let Some(whole) = Whole::of(&many, fold.needs(), true) else {
                             return Ok(None);
                         };
                         let (first, last) = whole.span();

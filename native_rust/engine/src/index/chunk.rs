@@ -195,9 +195,13 @@ impl Chunk {
         self.timestamps.partition_point(|&t| t <= at)
     }
 
-    /// Number of points before `at`.
+    /// Number of points before `at`. O(1) where that is all or none.
     pub(super) fn count_before(&self, at: i64) -> usize {
-        self.timestamps.partition_point(|&t| t < at)
+        match (self.timestamps.first(), self.timestamps.last()) {
+            (Some(&first), _) if at <= first => 0,
+            (_, Some(&last)) if last < at => self.len(),
+            _ => self.timestamps.partition_point(|&t| t < at),
+        }
     }
 
     /// Enters a piece that belongs between points `place - 1` and `place`, and
@@ -629,16 +633,6 @@ impl Chunk {
             }
         }
     }
-
-    /// Number of points visible at `at`. O(1) when that is all or none of them.
-    pub(super) fn count_visible(&self, at: u64) -> usize {
-        let filter = Filter::visible_at(at);
-        if filter.takes_all(&self.bounds) {
-            return self.len();
-        }
-        let visible = self.sources(0..self.len(), filter);
-        visible.map(|source| source.range.len()).sum()
-    }
 }
 
 /// Whether points written by block `written`, with these ends, are of block `block`: it
@@ -720,6 +714,7 @@ mod tests {
         assert_eq!(refs(&chunk, 2), [&first[..], &second[..2]].concat());
         assert_eq!(refs(&tail, 2), [&second[2..], &third].concat());
         assert_eq!((chunk.bounds.min_seq, chunk.bounds.max_seq), (1, 2));
-        assert_eq!((tail.count_visible(1), tail.count_visible(2)), (3, 4));
+        let visible = |at| tail.count(i64::MIN, i64::MAX, at, None);
+        assert_eq!((visible(1), visible(2)), (3, 4));
     }
 }

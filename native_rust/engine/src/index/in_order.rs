@@ -152,7 +152,7 @@ impl TemporalIndex {
         let mut all = InOrder::after(self, "", None, budget);
         let mut extent = Extent::default();
         while let Some((id, series)) = all.next()? {
-            let summary = series.read().summary(at);
+            let summary = series.summary(at, budget)?;
             extent.series += u64::from(summary.is_some() || has_attributes(&id));
             if let Some(summary) = summary {
                 let (first, last) = (summary.first, summary.last);

@@ -1,6 +1,8 @@
 //! One time series: a B-tree of chunks.
 
+mod as_of;
 mod chunks;
+mod past;
 mod replaced;
 mod stored;
 mod subtree;
@@ -16,8 +18,9 @@ use crate::types::Counted;
 use chunks::{Chunks, FIRST};
 
 pub(super) use chunks::Part;
+pub(super) use past::Then;
 pub use stored::{PartRun, SeriesPart};
-pub(crate) use subtree::{Subtree, Totals};
+pub(crate) use subtree::Subtree;
 
 /// What a series holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -574,38 +577,6 @@ impl Series {
     pub(super) fn settled(&self, at: u64) -> Option<u64> {
         (self.touched <= at).then_some(self.alive)
     }
-
-    /// Count and ends of the points visible at `at`; `None` when there are none.
-    /// As [`Series::count`].
-    #[must_use]
-    pub fn summary(&self, at: u64) -> Option<Summary> {
-        let (first, last) = self.ends(at)?;
-        let filter = Filter::visible_at(at);
-        let mut chunks = self.chunks.walk_all(Order::Ascending);
-        let mut points = 0;
-        while let Some((_, part)) = chunks.next() {
-            let subtree = match part {
-                Part::Chunk(chunk) => {
-                    points += chunk.count_visible(at) as u64;
-                    continue;
-                }
-                Part::Subtree(subtree) => subtree,
-            };
-            if subtree.has_none(filter) {
-                chunks.pass_over();
-            } else if subtree.is_whole(filter)
-                && let Some(all) = subtree.points()
-            {
-                points += all;
-                chunks.pass_over();
-            }
-        }
-        Some(Summary {
-            first,
-            last,
-            points,
-        })
-    }
 }
 
 /// What passing over a subtree costs, counted as in [`Work`].
@@ -630,6 +601,8 @@ impl fmt::Debug for Series {
 
 #[cfg(test)]
 mod deletion_tests;
+#[cfg(test)]
+mod past_tests;
 #[cfg(test)]
 mod subtree_tests;
 #[cfg(test)]

@@ -13,6 +13,8 @@ use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 const PAGE: usize = 1_024;
 /// Work that is done under one hold of the lock: see [`Work`].
 const STEP: usize = 8_192;
+/// Chunks that are gone through under one hold of the lock.
+const FEW_CHUNKS: usize = 4;
 /// Work that is done on a thread that must not be kept.
 const AT_ONCE: usize = 16_384;
 
@@ -220,16 +222,39 @@ impl SharedSeries {
         self.read().settled(at)
     }
 
-    /// As [`Series::summary`], once it is known that there are points, which is looked for in
-    /// short holds of the lock.
+    /// As [`Series::summary`], in short holds of the lock.
     ///
     /// # Errors
     /// Those of the budget.
     pub(super) fn summary(&self, at: u64, budget: &Budget) -> Result<Option<Summary>> {
-        match self.began_by(at) && self.latest(at, budget)?.is_some() {
-            true => Ok(self.read().summary(at)),
-            false => Ok(None),
+        let series = self.read();
+        if series.first_seq().is_none_or(|first| at < first) {
+            return Ok(None);
         }
+        if series.chunks.len() <= FEW_CHUNKS {
+            return Ok(series.summary(at));
+        }
+        drop(series);
+        let mut first = Vec::new();
+        let query = RangeQuery {
+            order: Order::Ascending,
+            ..last_at(at)
+        };
+        self.range(&query, budget, &mut first)?;
+        let (Some(first), Some(last)) = (first.pop(), self.latest(at, budget)?) else {
+            return Ok(None);
+        };
+        let mut points = 0;
+        let mut rest = Some(first.timestamp);
+        while let Some(start) = rest {
+            budget.check()?;
+            rest = self.read().count_from(start, at, STEP, &mut points);
+        }
+        Ok(Some(Summary {
+            first: first.timestamp,
+            last: last.timestamp,
+            points,
+        }))
     }
 
     /// First and last timestamp of its points from `start` on and before `end` that are alive.
@@ -388,31 +413,32 @@ impl SharedSeries {
 
     /// Calls `found` with each block from one sequence to another that wrote, deleted or
     /// brought back points from `start` on and before `end`, and how many: a block may come
-    /// several times. In no order, read in short holds of the lock; O(log n + chunks of the
-    /// times), and O(runs) of those with such points.
+    /// several times. It says which sequences it still wants of these, never more than before:
+    /// chunks without such are passed over. In no order, read in short holds of the lock;
+    /// O(log n + chunks of the times), and O(runs) of those with such points.
     ///
     /// # Errors
     /// Those of the budget.
     pub fn touched_by(
         &self,
-        (first, last): (u64, u64),
+        mut wanted: (u64, u64),
         (start, end): (i64, i64),
         budget: &Budget,
-        mut found: impl FnMut(u64, usize),
+        mut found: impl FnMut(u64, usize) -> (u64, u64),
     ) -> Result<()> {
         let query = RangeQuery {
             start,
             end,
             values: None,
-            at: last,
+            at: wanted.1,
             order: Order::Ascending,
             skip: 0,
             limit: usize::MAX,
         };
-        let filter = Filter::TouchedBy(first, last);
         self.in_steps(&query, budget, |query| {
             let mut read = 0;
             let series = self.read();
+            let filter = Filter::TouchedBy(wanted.0, wanted.1);
             let end = series.pieces(query, filter, Work::steps(STEP), |chunk, source| {
                 let points = source.range.len();
                 read += points;
@@ -420,8 +446,10 @@ impl SharedSeries {
                     return;
                 }
                 let turns = std::iter::once(source.seq).chain(chunk.ends(source).iter().copied());
-                for seq in turns.filter(|seq| (first..=last).contains(seq)) {
-                    found(seq, points);
+                for seq in turns {
+                    if (wanted.0..=wanted.1).contains(&seq) {
+                        wanted = found(seq, points);
+                    }
                 }
             });
             Ok((end, read))

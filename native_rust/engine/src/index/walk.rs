@@ -1,9 +1,11 @@
 //! Walking over the points of a series in columns, a chunk at a time.
 
+use std::convert::Infallible;
+
 use super::chunk::Chunk;
 use super::filter::Filter;
 use super::range::{End, Order, RangeQuery, Resume, Work};
-use super::series::{Part, Series, Subtree};
+use super::series::{Part, Series, Subtree, Summary, Then};
 use super::summary::{CachedSummary, ValueSummary};
 use crate::types::{Counted, ValueFilter};
 
@@ -18,6 +20,30 @@ pub(crate) enum Points<'a> {
     /// All of many chunks, by what they come to. Who does not take them so gets them again,
     /// in parts.
     Many(&'a Subtree),
+    /// The same of those of many chunks that are visible, where some are not.
+    Past(Past<'a>),
+}
+
+/// What is visible of many chunks at a sequence.
+#[derive(Clone, Copy)]
+pub(crate) struct Past<'a> {
+    subtree: &'a Subtree,
+    at: u64,
+}
+
+impl Past<'_> {
+    /// What that comes to, and the work that it was to find that out, counted in points; nothing
+    /// where it is not kept. If it `may` be, it is kept from now on where it is worth it: not for
+    /// a thread that must not wait.
+    pub(crate) fn then(&self, may: bool) -> Option<(Then, usize)> {
+        self.subtree.then(self.at, may)
+    }
+
+    /// The timestamp of the first point of these, and one that none of them is after.
+    pub(crate) fn span(&self) -> Option<(i64, i64)> {
+        let (_, (last, _)) = self.subtree.ends()?;
+        Some((self.subtree.first_at(self.at)?, last))
+    }
 }
 
 /// Points of a series, one after the other, that are all visible and of values that count.
@@ -121,13 +147,14 @@ impl Series {
     ) -> Result<Option<i64>, E> {
         self.walk_many(range, seen, work, |points| match points {
             Points::Stretch(stretch) => sink(stretch).map(Some),
-            Points::Many(_) => Ok(None),
+            Points::Many(_) | Points::Past(_) => Ok(None),
         })
     }
 
     /// The same for a sink that takes all points of many chunks at once, where it is known
     /// what they come to: it says `None` to get them in parts. O(log n) where it takes all
-    /// that lie between the ends of the range and they are all visible, once that is known.
+    /// that lie between the ends of the range, once it is known that they are all visible, or how
+    /// many are.
     ///
     /// # Errors
     /// The sink's, at once.
@@ -155,16 +182,16 @@ impl Series {
                 Part::Chunk(chunk) => chunk,
                 Part::Subtree(subtree) => {
                     let counted = subtree.counted(values);
-                    let spared = match subtree.has_none(filter) || counted == Counted::None {
-                        true => Some(0),
-                        false
-                            if counted == Counted::All
-                                && subtree.is_whole(filter)
-                                && subtree.is_within(start, end) =>
-                        {
-                            sink(Points::Many(subtree))?
+                    let spared = match counted {
+                        _ if subtree.has_none(filter) => Some(0),
+                        Counted::None => Some(0),
+                        Counted::All if subtree.is_within(start, end) => {
+                            sink(match subtree.is_whole(filter) {
+                                true => Points::Many(subtree),
+                                false => Points::Past(Past { subtree, at }),
+                            })?
                         }
-                        false => None,
+                        _ => None,
                     };
                     if let Some(work) = spared {
                         chunks.pass_over();
@@ -228,6 +255,49 @@ impl Series {
             }
         }
         Ok(None)
+    }
+
+    /// Count and ends of the points visible at `at`; `None` when there are none.
+    /// As [`Series::count_from`].
+    #[must_use]
+    pub fn summary(&self, at: u64) -> Option<Summary> {
+        let (first, last) = self.ends(at)?;
+        let mut points = 0;
+        self.count_from(first, at, usize::MAX, &mut points);
+        Some(Summary {
+            first,
+            last,
+            points,
+        })
+    }
+
+    /// Adds to `count` how many points are visible at `at` from `start` on, as
+    /// [`Series::walk_many`], and returns where to go on. O(log n) where few chunks have points
+    /// that are visible and others that are not, or where they were counted as of earlier before.
+    pub(super) fn count_from(
+        &self,
+        start: i64,
+        at: u64,
+        work: usize,
+        count: &mut u64,
+    ) -> Option<i64> {
+        // No stored timestamp is that late.
+        let range = (start, i64::MAX);
+        let walked = self.walk_many(range, (at, None), work, |points| {
+            let (points, work) = match points {
+                Points::Stretch(points) => (Some(points.values.len() as u64), 0),
+                Points::Many(many) => (many.points(), 0),
+                Points::Past(past) => past
+                    .then(true)
+                    .map_or((None, 0), |(then, work)| (Some(then.points), work)),
+            };
+            *count += points.unwrap_or(0);
+            Ok::<_, Infallible>(points.map(|_| work))
+        });
+        match walked {
+            Ok(rest) => rest,
+            Err(never) => match never {},
+        }
     }
 }
 

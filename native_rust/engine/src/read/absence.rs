@@ -150,6 +150,7 @@ fn series(state: &State, id: &str, at: u64, now: u64, budget: &Budget) -> Result
     let mut nearest = Nearest::new(Order::Descending, 1);
     series.touched_by((1, at), (i64::MIN, i64::MAX), budget, |seq, points| {
         nearest.add(seq, points as u64);
+        nearest.within((1, at))
     })?;
     Ok(Some(Life {
         first: series.read().first_seq().filter(|first| *first <= now),

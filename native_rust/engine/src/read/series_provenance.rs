@@ -30,8 +30,9 @@ pub struct SeriesProvenanceQuery<'a> {
 impl Database {
     /// The blocks that wrote, deleted or brought back points of a range, oldest first: each
     /// without its body, with how many `points` of the range that were. A page also ends at
-    /// a number of bytes. Reads the journal; O(chunks of the range) a page, and O(runs) of
-    /// those that have such points.
+    /// a number of bytes. Reads the journal. A page costs O(log n + chunks with points of its
+    /// blocks) where points came in the order of time; else O(chunks of the range), and O(runs)
+    /// of those that have such points.
     ///
     /// # Errors
     /// [`crate::Error::NotFound`] for an unknown series, [`crate::Error::Invalid`] for a bad
@@ -58,6 +59,7 @@ impl Database {
         let blocks = (query.since.saturating_add(1), at);
         series.touched_by(blocks, (query.start, query.end), budget, |seq, points| {
             nearest.add(seq, points as u64);
+            nearest.within(blocks)
         })?;
         let mut blocks = nearest.into_stack();
         if blocks.is_empty() && !series.began_by(at) {

@@ -8,8 +8,10 @@
 
 use std::ops::Range;
 use std::sync::OnceLock;
+use std::sync::atomic::AtomicBool;
 
 use super::Fence;
+use super::past::Past;
 use crate::index::chunk::Chunk;
 use crate::index::filter::{Bounds, Filter};
 use crate::index::summary::{greatest, least};
@@ -24,7 +26,7 @@ pub(crate) struct Subtree {
     /// One for each child: that of the first chunk in it.
     pub(super) fences: Vec<Fence>,
     pub(super) children: Children,
-    known: Known,
+    pub(super) known: Known,
 }
 
 pub(super) enum Children {
@@ -34,18 +36,24 @@ pub(super) enum Children {
 
 /// What was found out about all points of a subtree.
 #[derive(Default)]
-struct Known {
+pub(super) struct Known {
     /// Without it there is nothing else.
     cover: OnceLock<Cover>,
     totals: OnceLock<Totals>,
     /// The sum of the squares, as doubles that add up to it, where so many do.
     squares: OnceLock<Option<[f64; 4]>>,
+    /// What was there as of earlier: nothing where that takes too much memory to keep.
+    pub(super) past: OnceLock<Option<Box<Past>>>,
+    /// Whether that was asked for once.
+    pub(super) past_asked: AtomicBool,
 }
 
 #[derive(Clone, Copy, Default)]
-struct Cover {
+pub(super) struct Cover {
     bounds: Bounds,
-    points: u64,
+    pub(super) points: u64,
+    /// Timestamp and value of the first point and of the last.
+    ends: Option<((i64, f64), (i64, f64))>,
 }
 
 /// What the values of all points of a subtree come to, of those that died too.
@@ -222,12 +230,8 @@ impl Subtree {
     /// Puts together what its children come to, as far as that is known of all of them. The
     /// values of a chunk are summed up by whoever reads them, and not here.
     pub(super) fn settle(&self) {
-        if self.known.cover.get().is_none() {
-            let Some(cover) = self.cover_children() else {
-                return;
-            };
-            // Another reader may have been quicker, with the same.
-            let _ = self.known.cover.set(cover);
+        if self.cover().is_none() {
+            return;
         }
         if self.known.totals.get().is_none() {
             let Some(totals) = self.total_children() else {
@@ -242,6 +246,15 @@ impl Subtree {
         }
     }
 
+    /// What lies between its ends, if that is known or that of its children is.
+    pub(super) fn cover(&self) -> Option<&Cover> {
+        if self.known.cover.get().is_none() {
+            // Another reader may have been quicker, with the same.
+            let _ = self.known.cover.set(self.cover_children()?);
+        }
+        self.known.cover.get()
+    }
+
     fn cover_children(&self) -> Option<Cover> {
         let mut all = Cover::default();
         match &self.children {
@@ -250,12 +263,19 @@ impl Subtree {
                     all.bounds.take_in(chunk.bounds());
                     all.points += chunk.len() as u64;
                 }
+                let edges = |chunk: Option<&Chunk>| chunk.and_then(Chunk::edges);
+                let (first, last) = (edges(chunks.first()), edges(chunks.last()));
+                all.ends = first.zip(last).map(|(first, last)| (first.0, last.1));
             }
             Children::Subtrees(subtrees) => {
                 for subtree in subtrees {
                     let cover = subtree.known.cover.get()?;
                     all.bounds.take_in(&cover.bounds);
                     all.points += cover.points;
+                    all.ends = match (all.ends, cover.ends) {
+                        (Some((first, _)), Some((_, last))) => Some((first, last)),
+                        (before, here) => before.or(here),
+                    };
                 }
             }
         }
@@ -358,19 +378,9 @@ impl Subtree {
         self.known.squares.get().copied().flatten()
     }
 
-    /// Timestamp and value of the first point and of the last. O(log n).
+    /// Timestamp and value of the first point and of the last, if that is known.
     pub(crate) fn ends(&self) -> Option<((i64, f64), (i64, f64))> {
-        Some((
-            self.first_chunk()?.edges()?.0,
-            self.last_chunk()?.edges()?.1,
-        ))
-    }
-
-    fn first_chunk(&self) -> Option<&Chunk> {
-        match &self.children {
-            Children::Chunks(chunks) => chunks.first(),
-            Children::Subtrees(subtrees) => subtrees.first()?.first_chunk(),
-        }
+        self.known.cover.get()?.ends
     }
 
     pub(super) fn last_chunk(&self) -> Option<&Chunk> {
@@ -380,10 +390,10 @@ impl Subtree {
         }
     }
 
-    /// Whether all its points are from one timestamp on and before another. O(log n).
+    /// Whether it is known, or found out from its children, that all its points are from one
+    /// timestamp on and before another.
     pub(in crate::index) fn is_within(&self, start: i64, end: i64) -> bool {
-        let first = self.first_fence().is_some_and(|(first, _)| start <= first);
-        let last = self.last_chunk().and_then(Chunk::last);
-        first && last.is_some_and(|last| last < end)
+        let ends = self.cover().and_then(|cover| cover.ends);
+        ends.is_some_and(|((first, _), (last, _))| start <= first && last < end)
     }
 }

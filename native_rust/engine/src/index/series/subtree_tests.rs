@@ -84,6 +84,7 @@ fn gathered(
             let stretch = match points {
                 Points::Stretch(stretch) => stretch,
                 Points::Many(many) => return Ok(all.take(many)),
+                Points::Past(_) => return Ok(None),
             };
             if let Some(summary) = stretch.summary() {
                 summary.squares(stretch.values);

@@ -286,6 +286,7 @@ impl<'q> Candidates<'q> {
         set.into_iter().for_each(|seq| nearest.add(seq, 0));
         series.touched_by(range, ALWAYS, self.budget, |seq, points| {
             nearest.add(seq, points as u64);
+            nearest.within(range)
         })
     }
 }
