@@ -57,9 +57,10 @@ defmodule FormdbHttpWeb.Handler do
   @typedoc "What is left to do for a request that was begun in another process."
   @opaque rest :: %{req: Request.t(), steps: [function()], started: integer(), notes: Notes.t()}
 
-  # A cache may keep an answer, but not give it without asking (RFC 9111, 5.2.2.4): what is
-  # true now need not be in a second, and a name that was purged can be made anew.
-  @cache_control "no-cache"
+  # What an answer says beside its own fields, which count more. A cache may keep it, but not give
+  # it without asking (RFC 9111, 5.2.2.4): what is true now need not be in a second, and a name that
+  # was purged can be made anew.
+  @fields SecurityFields.put(%{"cache-control" => "no-cache", "x-request-id" => nil})
   # And one that depends on who asks is for nobody else.
   @private "private, "
 
@@ -133,11 +134,9 @@ defmodule FormdbHttpWeb.Handler do
     {status, headers, body} = finish(req, started, answer)
 
     headers =
-      headers
-      |> Map.put_new("cache-control", @cache_control)
-      |> Map.put("x-request-id", req.id)
+      %{@fields | "x-request-id" => req.id}
+      |> Map.merge(headers)
       |> merge(req.fields)
-      |> SecurityFields.put()
       |> SecurityFields.transport(if(req.secure, do: req.settings.hsts))
 
     {status, if(req.settings.auth, do: private(headers), else: headers), body}

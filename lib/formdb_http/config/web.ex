@@ -76,7 +76,11 @@ defmodule FormdbHttp.Config.Web do
 
   defp with_port(_host, _port), do: :error
 
-  defp downcase(text), do: String.downcase(text, :ascii)
+  # Nearly all are already.
+  defp downcase(text), do: if(lower?(text), do: text, else: String.downcase(text, :ascii))
+
+  defp lower?(<<byte, rest::binary>>) when byte not in ?A..?Z, do: lower?(rest)
+  defp lower?(rest), do: rest == ""
 
   @doc "Names of hosts with commas between, or `*`: `:any`, or a list in lower case."
   @spec hosts(String.t()) :: {:ok, :any | [String.t()]} | :error

@@ -54,17 +54,21 @@ defmodule FormdbHttpWeb.Cowboy.Direct do
   end
 
   # As cowboy_req:reply/4 has it.
-  defp response(answer, size, req, in_flight) do
-    {status, headers, body} = Host.named(answer)
-    headers = Map.put(headers, "date", :cowboy_clock.rfc1123())
-
-    headers =
-      if status in [204, 304],
-        do: headers,
-        else: Map.put(headers, "content-length", Integer.to_string(size))
-
+  defp response({status, headers, body}, size, req, in_flight) do
+    headers = Map.merge(headers, own(status, size))
     headers = if InFlight.draining?(in_flight), do: Host.close(headers, req), else: headers
     {:response, status, headers, if(req.method == "HEAD", do: "", else: body)}
+  end
+
+  defp own(status, _size) when status in [204, 304],
+    do: %{"server" => Host.server(), "date" => :cowboy_clock.rfc1123()}
+
+  defp own(_status, size) do
+    %{
+      "server" => Host.server(),
+      "date" => :cowboy_clock.rfc1123(),
+      "content-length" => Integer.to_string(size)
+    }
   end
 
   ## The body, which is here

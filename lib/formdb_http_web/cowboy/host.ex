@@ -29,9 +29,11 @@ defmodule FormdbHttpWeb.Cowboy.Host do
     end
   end
 
-  @doc "The answer with the name of the server."
-  @spec named(Request.answer()) :: Request.answer()
-  def named({status, headers, body}), do: {status, Map.put(headers, "server", "FormDB"), body}
+  @doc "The name of the server, for the field `Server`."
+  @spec server() :: String.t()
+  def server, do: "FormDB"
+
+  defp named({status, headers, body}), do: {status, Map.put(headers, "server", server()), body}
 
   defp give({101, headers, {:socket, module, state}}, _framing, req, env),
     do: WebSocket.upgrade(req, env, headers, module, state)

@@ -23,11 +23,14 @@ defmodule FormdbHttpWeb.Forwarded do
       |> own_scheme(req.secure)
       |> own_authority(req.authority)
 
-    req = %{req | secure: scheme(headers) == "https"}
+    secure? = scheme(headers) == "https"
 
     case client(headers, proxies) do
-      {:ok, address} -> {:cont, %{req | headers: headers, client: address, asker: address}}
-      :error -> {:cont, %{req | headers: headers, client: req.peer}}
+      {:ok, address} ->
+        {:cont, %{req | headers: headers, secure: secure?, client: address, asker: address}}
+
+      :error ->
+        {:cont, %{req | headers: headers, secure: secure?, client: req.peer}}
     end
   end
 
@@ -42,6 +45,14 @@ defmodule FormdbHttpWeb.Forwarded do
 
   @doc "The header fields without those that this peer is not believed."
   @spec believed(map(), :inet.ip_address(), [Web.network()]) :: map()
+  # Most have none of them.
+  def believed(headers, _peer, _proxies)
+      when not is_map_key(headers, "x-forwarded-for") and
+             not is_map_key(headers, "x-forwarded-proto") and
+             not is_map_key(headers, "x-forwarded-host") and
+             not is_map_key(headers, "x-forwarded-prefix"),
+      do: headers
+
   def believed(headers, peer, proxies) do
     if proxies != [] and Web.member?(peer, proxies),
       do: headers,

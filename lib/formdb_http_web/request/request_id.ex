@@ -4,6 +4,8 @@ defmodule FormdbHttpWeb.RequestId do
   # client or proxy gives it (X-Request-Id), or a new one, and the trace that it is a part of
   # (W3C Trace Context, traceparent). Both are in the metadata of the process that answers it.
 
+  import Bitwise
+
   alias FormdbHttpWeb.Request
 
   # Longer ones, and other characters, could be made to look like something else in a log.
@@ -15,15 +17,18 @@ defmodule FormdbHttpWeb.RequestId do
   # as random ones, at a tenth of their cost.
   @prefix {__MODULE__, :prefix}
   @prefix_bytes 10
+  @number_digits 12
 
   @doc "Once before the first request; again does no harm."
   @spec start() :: :ok
   def start do
     if :persistent_term.get(@prefix, nil) == nil,
-      do: :persistent_term.put(@prefix, hex(:crypto.strong_rand_bytes(@prefix_bytes)))
+      do: :persistent_term.put(@prefix, random())
 
     :ok
   end
+
+  defp random, do: @prefix_bytes |> :crypto.strong_rand_bytes() |> Base.encode16(case: :lower)
 
   @doc "Gives the request its id and its trace."
   @spec identify(Request.t()) :: Request.t()
@@ -47,10 +52,17 @@ defmodule FormdbHttpWeb.RequestId do
   @spec new() :: String.t()
   def new do
     number = :erlang.unique_integer([:positive])
-    :persistent_term.get(@prefix) <> hex(<<number::48>>)
+    IO.iodata_to_binary([:persistent_term.get(@prefix) | digits(number, @number_digits, [])])
   end
 
-  defp hex(bytes), do: Base.encode16(bytes, case: :lower)
+  # In hexadecimal. As a list, since a binary that grows gets a buffer of 256 bytes.
+  defp digits(_number, 0, digits), do: digits
+
+  defp digits(number, left, digits),
+    do: digits(number >>> 4, left - 1, [digit(number &&& 15) | digits])
+
+  defp digit(value) when value < 10, do: ?0 + value
+  defp digit(value), do: ?a - 10 + value
 
   @doc "The id that the header fields give, if it may be one."
   @spec given(Request.headers()) :: String.t() | nil
