@@ -126,6 +126,13 @@ defmodule FormdbHttpWeb.RoutesTest do
       assert call.statuses == Enum.uniq(call.statuses), where
       assert Enum.all?(call.errors, &(&1 >= 400 and &1 not in Routes.any())), where
       assert Enum.all?(call.answers, &(&1.status not in call.errors)), where
+      # What is looked up by status is one.
+      assert call.answers == Enum.uniq_by(call.answers, & &1.status), where
+
+      for %{status: status, content: content} <- call.answers do
+        types = if Content.cbor_form?(content), do: Content.types(content)
+        assert call.forms[status] == types, where
+      end
 
       contents = for %{content: content} <- call.answers, do: content
       contents = if call.body, do: [elem(call.body, 1) | contents], else: contents

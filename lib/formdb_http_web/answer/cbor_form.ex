@@ -5,7 +5,6 @@ defmodule FormdbHttpWeb.CborForm do
 
   alias FormdbHttp.{Error, Serving}
   alias FormdbHttpWeb.{Accept, BodyType, ETag, Request}
-  alias FormdbHttpWeb.Routes.Content
 
   @cbor "application/cbor"
   @json ["application/json", "application/geo+json"]
@@ -13,24 +12,25 @@ defmodule FormdbHttpWeb.CborForm do
   @doc "The answer of the request's call in the form that the client prefers."
   @spec give(Request.answer(), Request.t()) :: Request.answer() | {:error, Error.t()}
   def give({status, headers, body} = answer, req) do
-    content = content(req.call, status)
+    # What has not changed would have been answered with 200.
+    case Map.get(req.call.forms, if(status == 304, do: 200, else: status)) do
+      nil ->
+        answer
 
-    if Content.cbor_form?(content) do
-      headers = Map.put(headers, "vary", "accept")
-      forms = forms(headers, content)
+      types ->
+        headers = Map.put(headers, "vary", "accept")
+        forms = forms(headers, types)
 
-      if forms != [] and Accept.preferred(req.headers, forms) == @cbor,
-        do: convert(status, tagged(headers, req.method), body),
-        else: {status, headers, body}
-    else
-      answer
+        if forms != [] and Accept.preferred(req.headers, forms) == @cbor,
+          do: convert(status, tagged(headers, req.method), body),
+          else: {status, headers, body}
     end
   end
 
   # Of several kinds that a call has, the controller has chosen one.
-  defp forms(%{"content-type" => type}, _content) when type in @json, do: [type, @cbor]
-  defp forms(%{"content-type" => _no_json}, _content), do: []
-  defp forms(_not_modified, content), do: Content.types(content)
+  defp forms(%{"content-type" => type}, _types) when type in @json, do: [type, @cbor]
+  defp forms(%{"content-type" => _no_json}, _types), do: []
+  defp forms(_not_modified, types), do: types
 
   @doc """
   An error about the JSON of a body, in the words of the form in which the body was sent.
@@ -56,16 +56,6 @@ defmodule FormdbHttpWeb.CborForm do
     do: ETag.suffixed(headers, "-cbor")
 
   defp tagged(headers, _write), do: headers
-
-  # What has not changed would have been answered with 200.
-  defp content(call, 304), do: content(call, 200)
-
-  defp content(call, status) do
-    case Enum.find(call.answers, &(&1.status == status)) do
-      nil -> []
-      %{content: content} -> content
-    end
-  end
 
   defp convert(304, headers, body), do: {304, headers, body}
 

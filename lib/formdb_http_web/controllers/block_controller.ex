@@ -2,7 +2,6 @@ defmodule FormdbHttpWeb.BlockController do
   @moduledoc false
 
   alias FormdbHttpWeb.{Accept, Conditions, ETag}
-  alias FormdbHttpWeb.Routes.Call
 
   # What has this hash will always have it.
   @immutable "max-age=31536000, immutable"
@@ -10,7 +9,7 @@ defmodule FormdbHttpWeb.BlockController do
   def show(req, %{db: db, block: asked}) do
     with {:ok, block} <- FormdbHttp.block(db, asked) do
       {type, tag, body} =
-        case Accept.preferred(req.headers, Call.gives(req.call)) do
+        case Accept.preferred(req.headers, req.call.gives) do
           "application/cbor" = cbor -> {cbor, ETag.strong(block.hash), block.cbor}
           json -> {json, ETag.weak(block.hash), block.json}
         end

@@ -7,7 +7,6 @@ defmodule FormdbHttpWeb.Downloading do
 
   alias FormdbHttp.{Error, Serving, WorkMemory}
   alias FormdbHttpWeb.{Accept, Request}
-  alias FormdbHttpWeb.Routes.Call
 
   @framings %{
     "application/x-ndjson" => :lines,
@@ -36,7 +35,7 @@ defmodule FormdbHttpWeb.Downloading do
   @doc "Which of the media types that a call answers with the client prefers, if it is such a one."
   @spec framing(Request.t()) :: framing() | nil
   def framing(req) do
-    type = Accept.preferred(req.headers, Call.gives(req.call))
+    type = Accept.preferred(req.headers, req.call.gives)
     with framing when framing != nil <- @framings[type], do: {type, framing}
   end
 

@@ -3,7 +3,6 @@ defmodule FormdbHttpWeb.PageController do
   # Pages for people: what this is, and the API to read and to try.
 
   alias FormdbHttpWeb.{Accept, Answer, Authorization, Paths, Routes, Static}
-  alias FormdbHttpWeb.Routes.Call
 
   # Without scripts the page is a list.
   @calls for {about, resources} <- Routes.groups(),
@@ -34,7 +33,7 @@ defmodule FormdbHttpWeb.PageController do
           Authorization.visible?(req, name),
           do: one
 
-    case Accept.preferred(req.headers, Call.gives(req.call)) do
+    case Accept.preferred(req.headers, req.call.gives) do
       "text/html" -> page(req, databases)
       _json_or_cbor -> links(req, databases)
     end

@@ -74,7 +74,7 @@ defmodule FormdbHttpWeb.OpenAPI.Descriptions do
     do: Enum.any?(answers, &(&1.status == 200 and &1.fields[:link] == true))
 
   defp forms(call) do
-    case Call.negotiated?(call) && Call.gives(call) do
+    case Call.negotiated?(call) && call.gives do
       [first | others] ->
         "`Accept` chooses the form: #{form(first)}, which is the default, or " <>
           "#{Enum.map_join(others, ", ", &form/1)}. `application/json` and `application/geo+json` stand for " <>
@@ -89,7 +89,7 @@ defmodule FormdbHttpWeb.OpenAPI.Descriptions do
 
   defp streams(call) do
     with true <- call.scope == :read,
-         [_ | _] = streams <- Enum.filter(Call.gives(call), &(&1 in @streams)) do
+         [_ | _] = streams <- Enum.filter(call.gives, &(&1 in @streams)) do
       limit =
         if Enum.any?(call.query, &(&1.name == "limit")),
           do: "; `limit` is then how many items there are at most",
@@ -110,7 +110,7 @@ defmodule FormdbHttpWeb.OpenAPI.Descriptions do
   end
 
   defp replayed_stream(call) do
-    if Enum.any?(Call.takes(call), &(&1 in @streams)) do
+    if Enum.any?(call.takes, &(&1 in @streams)) do
       " A stream of lines, a sequence or a table has no such field: it is read again from its beginning, " <>
         "what was written counts in `skipped`, and `inserted` is what this request added, 0 if all of it was there."
     else

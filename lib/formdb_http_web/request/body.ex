@@ -14,7 +14,6 @@ defmodule FormdbHttpWeb.Body do
 
   alias FormdbHttp.{ContentCoding, Error, Serving, WorkMemory}
   alias FormdbHttpWeb.{BodyType, Request}
-  alias FormdbHttpWeb.Routes.Call
 
   # The memory of the body, in the process that answers the request.
   @memory __MODULE__
@@ -42,7 +41,7 @@ defmodule FormdbHttpWeb.Body do
   end
 
   def read(req, max) do
-    with :ok <- BodyType.check(req.headers, Call.takes(req.call)),
+    with :ok <- BodyType.check(req.headers, req.call.takes),
          :ok <- check_database(req),
          {:ok, state} <- begin(req),
          {:ok, memory} <- reserve(req),
@@ -66,7 +65,7 @@ defmodule FormdbHttpWeb.Body do
   """
   @spec open(Request.t()) :: {:ok, parts()} | {:error, Error.t()}
   def open(req) do
-    with :ok <- BodyType.check(req.headers, Call.takes(req.call)),
+    with :ok <- BodyType.check(req.headers, req.call.takes),
          :ok <- check_database(req),
          {:ok, state} <- begin(req),
          do: {:ok, {req, Map.put(state, :left, nil)}}
@@ -133,7 +132,7 @@ defmodule FormdbHttpWeb.Body do
   # The connection may hold the beginning already.
   defp reserve(%{body_length: length} = req) when is_integer(length) do
     with {:ok, memory} <- WorkMemory.reserve(length),
-         :ok <- WorkMemory.resize(memory, min(length, @unasked_bytes)),
+         :ok <- if(short?(req), do: :ok, else: WorkMemory.resize(memory, @unasked_bytes)),
          do: {:ok, memory},
          else: (error -> refused(req, error))
   end
@@ -151,13 +150,22 @@ defmodule FormdbHttpWeb.Body do
   defp read_parts(req, body, state) do
     length = part_length(req, state.max - byte_size(body))
 
-    with :ok <- WorkMemory.resize(state.memory, byte_size(body) + length),
+    with :ok <- hold(req, state, byte_size(body) + length),
          {:ok, wait_ms} <- time_left(req, state),
          {more_or_ok, part, req, state} <- read_part(req, state, length, wait_ms),
          {:ok, body} <- append(req, body, part, more_or_ok == :ok, state) do
       if more_or_ok == :ok, do: {:ok, body}, else: read_parts(req, body, state)
     end
   end
+
+  # Room for all of a short body was taken at the beginning.
+  defp hold(req, state, bytes) do
+    if state.unpacker == nil and short?(req),
+      do: :ok,
+      else: WorkMemory.resize(state.memory, bytes)
+  end
+
+  defp short?(%{body_length: length}), do: is_integer(length) and length <= @unasked_bytes
 
   defp append(req, body, part, _last?, %{unpacker: nil, max: max}) do
     if byte_size(body) + byte_size(part) > max,

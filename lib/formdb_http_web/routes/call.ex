@@ -20,7 +20,10 @@ defmodule FormdbHttpWeb.Routes.Call do
     :answers,
     :errors,
     :statuses,
-    :given
+    :given,
+    :takes,
+    :gives,
+    :forms
   ]
   defstruct @enforce_keys
 
@@ -45,6 +48,9 @@ defmodule FormdbHttpWeb.Routes.Call do
       (`Routes.any/0`)
     * `statuses` - those of both
     * `given` - the parameters of query and headers when none is given
+    * `takes` - the media types of the bodies that it takes
+    * `gives` - the media types in which it answers 200
+    * `forms` - those of each status whose JSON may be had as CBOR
   """
   @type t :: %__MODULE__{
           method: String.t(),
@@ -62,27 +68,20 @@ defmodule FormdbHttpWeb.Routes.Call do
           answers: [Content.answer()],
           errors: [400..599],
           statuses: [101 | 200..599],
-          given: %{atom() => term()}
+          given: %{atom() => term()},
+          takes: [String.t()],
+          gives: [String.t()],
+          forms: %{(101 | 200..599) => [String.t()]}
         }
 
   @type scope :: :read | :write | :admin | nil
   @type access :: :database | :server | :principal | :anybody | :open
-
-  @doc "The media types in which it answers 200."
-  @spec gives(t()) :: [String.t()]
-  def gives(%__MODULE__{answers: answers}),
-    do: Content.types(for %{status: 200, content: content} <- answers, one <- content, do: one)
 
   @doc """
   Whether a client that takes no form in which it answers is told so (406): it has several, and
   what it does is no loss. Who only wants to know whether the server lives is always answered.
   """
   @spec negotiated?(t()) :: boolean()
-  def negotiated?(%__MODULE__{scope: scope} = call),
-    do: scope == :read and match?([_, _ | _], gives(call))
-
-  @doc "The media types of the bodies that it takes."
-  @spec takes(t()) :: [String.t()]
-  def takes(%__MODULE__{body: nil}), do: []
-  def takes(%__MODULE__{body: {_needed, content}}), do: Content.types(content)
+  def negotiated?(%__MODULE__{scope: scope, gives: gives}),
+    do: scope == :read and match?([_, _ | _], gives)
 end

@@ -2,7 +2,7 @@ defmodule FormdbHttpWeb.Routes.Resource do
   @moduledoc false
   # What is at a path, under the name by which links to it are made (FormdbHttpWeb.Paths).
 
-  alias FormdbHttpWeb.Routes.{Call, Parameters}
+  alias FormdbHttpWeb.Routes.{Call, Content, Parameters}
 
   @enforce_keys [:name, :template, :segments, :calls, :allow]
   defstruct @enforce_keys
@@ -93,6 +93,16 @@ defmodule FormdbHttpWeb.Routes.Resource do
           %{type: type} = one when type != :condition <- query ++ headers,
           into: %{},
           do: {one.key, one.default}
+        ),
+      takes: if(body, do: Content.types(elem(body, 1)), else: []),
+      gives:
+        Content.types(for %{status: 200, content: content} <- answers, one <- content, do: one),
+      forms:
+        for(
+          %{status: status, content: content} <- answers,
+          Content.cbor_form?(content),
+          into: %{},
+          do: {status, Content.types(content)}
         )
     }
 
