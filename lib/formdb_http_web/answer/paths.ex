@@ -38,6 +38,16 @@ defmodule FormdbHttpWeb.Paths do
   # "." and ".." would be resolved by the client (RFC 3986, 5.2.4).
   defp encode("."), do: "%2E"
   defp encode(".."), do: "%2E%2E"
-  defp encode(part) when is_binary(part), do: URI.encode(part, &URI.char_unreserved?/1)
+
+  defp encode(part) when is_binary(part),
+    do: if(unreserved?(part), do: part, else: URI.encode(part, &URI.char_unreserved?/1))
+
   defp encode(seq) when is_integer(seq), do: Integer.to_string(seq)
+
+  # RFC 3986, 2.3. Most ids are of nothing else.
+  defp unreserved?(<<byte, rest::binary>>)
+       when byte in ?a..?z or byte in ?0..?9 or byte in ?A..?Z or byte in ~c"-._~",
+       do: unreserved?(rest)
+
+  defp unreserved?(rest), do: rest == ""
 end
