@@ -17,7 +17,7 @@ defmodule FormdbHttp.Database do
 
   require Logger
 
-  alias FormdbHttp.{Catalog, DataFolder, Engine, Error, Native, Telemetry, Types, Webhooks}
+  alias FormdbHttp.{Catalog, DataFolder, Engine, Error, Native, Place, Telemetry, Types, Webhooks}
 
   @type status :: :opening | :open | :closed | {:failed, Error.t()}
 
@@ -60,7 +60,8 @@ defmodule FormdbHttp.Database do
   @doc """
   Waits until the database is open; one that failed to open is tried again, for its
   files may have been mended. `{:ok, report}` says what opening it found,
-  `{:error, error}` why it failed, `:gone` that the process has ended meanwhile.
+  `{:error, error}` why it failed, `:gone` that the process has ended meanwhile. An open one whose
+  folder was moved or replaced is an error: what lies there now is not what is open.
   """
   @spec open(pid()) :: {:ok, map()} | {:error, Error.t()} | :gone
   def open(pid), do: call(pid, :open)
@@ -98,6 +99,7 @@ defmodule FormdbHttp.Database do
       name: name,
       opening: nil,
       outcome: :idle,
+      place: nil,
       waiting: [],
       closed: false,
       clock: :follows,
@@ -122,8 +124,11 @@ defmodule FormdbHttp.Database do
   end
 
   @impl true
-  def handle_call(:open, _from, %{outcome: {:ok, _report}} = state) do
-    {:reply, state.outcome, state}
+  def handle_call(:open, _from, %{outcome: {:ok, _report}, name: name} = state) do
+    case Place.lost(state.place, dir(name)) do
+      nil -> {:reply, state.outcome, state}
+      lost -> {:reply, {:error, not_there(name, lost)}, state}
+    end
   end
 
   def handle_call(:open, from, state) do
@@ -139,6 +144,19 @@ defmodule FormdbHttp.Database do
     {:stop, :normal, answer, %{state | closed: true}}
   end
 
+  # It is not opened again here: whoever only wants it open would have another database, or a new
+  # empty one, in place of what others still read.
+  defp not_there(name, lost) do
+    %Error{
+      code: :journal_lost,
+      detail:
+        "database #{name} is open, and #{lost}: close it, put there what is to be opened, and " <>
+          "open it again. Until then reads are answered from the files that were moved"
+    }
+  end
+
+  defp dir(name), do: Path.join(Catalog.config().data_dir, name)
+
   @impl true
   def handle_info({ref, {:ok, report}}, %{opening: ref} = state) do
     log_report(state.name, report)
@@ -146,7 +164,7 @@ defmodule FormdbHttp.Database do
     tell_opened(state.name, report)
     DataFolder.add(state.name)
     Webhooks.Supervisor.opened(state.name)
-    {:noreply, opened(state, :open, {:ok, report})}
+    {:noreply, opened(%{state | place: Place.of(dir(state.name))}, :open, {:ok, report})}
   end
 
   def handle_info({ref, {:error, error}}, %{opening: ref} = state) do

@@ -144,6 +144,47 @@ defmodule FormdbHttp.DataFolderTest do
     File.rm_rf!(data_dir <> "-aside")
   end
 
+  test "what was put in the place of an open database is not taken for it", context do
+    %{tmp_dir: data_dir} = context
+    {_server, port} = start(data_dir)
+    [folder, aside, copy] = for name <- ~w(quakes aside copy), do: Path.join(data_dir, name)
+    assert post(port, @databases, %{name: "quakes"}).status == 201
+    assert put_feature(port, "a").status == 201
+    assert delete(port, @db).status == 200
+    File.cp_r!(folder, copy)
+    assert post(port, @databases, %{name: "quakes"}).status == 200
+    assert put_feature(port, "b").status == 201
+
+    # The whole folder, or its journal alone; with nothing there for a while, and then another one.
+    for {from, to, other} <- [
+          {folder, aside, copy},
+          {Path.join(folder, "journal"), aside <> "-journal", Path.join(aside, "journal")}
+        ] do
+      assert post(port, @databases, %{name: "quakes"}).status == 200
+      File.rename!(from, to)
+
+      for {expected, put} <- [
+            {"was removed or moved", fn -> :ok end},
+            {"was replaced", fn -> File.cp_r!(other, from) end}
+          ] do
+        put.()
+        refused = post(port, @databases, %{name: "quakes"})
+        assert {refused.status, json(refused)["code"]} == {500, "journal_lost"}
+        assert json(refused)["detail"] =~ expected
+        assert json(refused)["detail"] =~ "close it, put there"
+        refute refused.body =~ data_dir
+      end
+
+      # As it says: then it is what lies there.
+      assert delete(port, @db).status == 200
+      assert post(port, @databases, %{name: "quakes"}).status == 200
+    end
+
+    assert get(port, @db <> "/features/a").status == 200
+    # The first time a copy without it took its place, the second one with it.
+    assert get(port, @db <> "/features/b").status == 200
+  end
+
   test "a database that has lost its journal is refused, and no other", %{tmp_dir: data_dir} do
     {server, port} = start(data_dir)
     for name <- ["quakes", "other"], do: post(port, @databases, %{name: name})
