@@ -5,13 +5,14 @@ defmodule FormdbHttp.Scrubber do
   # pauses in between that keep to a number of bytes a second for all of them together.
   #
   # The engine reads and checks on a dirty I/O scheduler; what it finds goes to the log,
-  # once a place, and into the figures of the database. Nothing else changes.
+  # once a place, and into the figures of the database; the last of it is kept in a table, for
+  # probes. Nothing else changes.
 
   use GenServer
 
   require Logger
 
-  alias FormdbHttp.{Catalog, Config, Database, Native}
+  alias FormdbHttp.{Catalog, Config, Database, Native, Types}
 
   # Bytes of one stretch: a few milliseconds of work.
   @step 1_048_576
@@ -21,11 +22,25 @@ defmodule FormdbHttp.Scrubber do
   @spec start_link(Config.t()) :: GenServer.on_start()
   def start_link(config), do: GenServer.start_link(__MODULE__, config, name: __MODULE__)
 
+  @doc """
+  What was found last of a database in which the figures count damage, from memory: the file, the
+  place and what does not hold there; `nil` where that is not known.
+  """
+  @spec found(Types.database()) :: String.t() | nil
+  def found(name) do
+    # There is no table where nothing is read through.
+    with true <- :ets.whereis(__MODULE__) != :undefined,
+         [{_name, damage}] <- :ets.lookup(__MODULE__, name),
+         do: damage,
+         else: (_none -> nil)
+  end
+
   @impl true
   def init(%{scrub_bytes_per_second: 0}), do: :ignore
 
   def init(config) do
     Process.flag(:priority, :low)
+    :ets.new(__MODULE__, [:named_table, read_concurrency: true])
     schedule(@idle_ms)
 
     {:ok,
@@ -61,8 +76,10 @@ defmodule FormdbHttp.Scrubber do
   defp step(name, state) do
     case Native.database_scrub(Catalog.handle(), name, min(@step, state.rate)) do
       {:ok, {bytes, found, finished?}} ->
-        for damage <- found,
-            do: Logger.error("database #{name}: what is stored is damaged: #{damage}")
+        for damage <- found do
+          Logger.error("database #{name}: what is stored is damaged: #{damage}")
+          :ets.insert(__MODULE__, {name, damage})
+        end
 
         {bytes, if(finished?, do: put_in(state.due[name], next(state)), else: state)}
 

@@ -22,7 +22,7 @@ defmodule FormdbHttp.Serving do
     ProcessFigures
   }
 
-  alias FormdbHttp.{Types, Writing}
+  alias FormdbHttp.{Scrubber, Types, Writing}
 
   @doc """
   As `FormdbHttp.databases/0` from memory, without reading the data folder. What was put
@@ -35,6 +35,10 @@ defmodule FormdbHttp.Serving do
   @doc "Why the data folder is gone, or `nil`: as of a moment ago, from memory."
   @spec data_folder_lost() :: Error.t() | nil
   defdelegate data_folder_lost, to: DataFolder, as: :why_lost
+
+  @doc "What is damaged in an open database whose figures count damage, as far as it is known; from memory."
+  @spec damage(Types.database()) :: String.t() | nil
+  defdelegate damage(name), to: Scrubber, as: :found
 
   @doc "Bytes that the indexes take, and that they may take in all."
   @spec index_memory() :: {non_neg_integer(), pos_integer()}

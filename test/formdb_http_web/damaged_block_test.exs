@@ -66,6 +66,7 @@ defmodule FormdbHttpWeb.DamagedBlockTest do
         # The second step finds nothing due.
         send(scrubber, :step)
         :sys.get_state(scrubber)
+        told(port, name, segment)
         :ok = stop_supervised(Scrubber)
       end)
 
@@ -76,5 +77,20 @@ defmodule FormdbHttpWeb.DamagedBlockTest do
     assert %{"damaged" => 1, "passes" => 3, "position" => 0} = scrub
     assert scrub["finished"] > 1_700_000_000_000_000
     assert get(port, "/metrics").body =~ ~s(formdb_database_damaged{database="#{name}"} 1)
+  end
+
+  # Probes say so, with the file and without its folder.
+  defp told(port, name, segment) do
+    for path <- ["/health/ready", "/health/detailed"] do
+      answer = get(port, path)
+      assert {answer.status, json(answer)["status"]} == {200, "degraded"}
+      assert [reason] = reasons(answer, name)
+      assert reason =~ "damaged at 1 place: #{Path.basename(segment)}, byte "
+      refute reason =~ Path.dirname(segment)
+    end
+  end
+
+  defp reasons(answer, name) do
+    for %{"database" => ^name, "reason" => reason} <- json(answer)["reasons"] || [], do: reason
   end
 end

@@ -3,8 +3,8 @@ defmodule FormdbHttpWeb.HealthController do
   # Probes. `live` says that the VM schedules processes, nothing more: restarting
   # the server mends no damaged journal. `ready` says whether all databases take
   # reads and writes. Where the memory of the indexes is used up, the disk has little room
-  # left, or the clock is wrong, reads go on, and no other server would do better: it stays
-  # 200, and says so.
+  # left, the clock is wrong, or some block is damaged, other reads go on, and no other server
+  # would do better: it stays 200, and says so.
 
   alias FormdbHttpWeb.{Answer, Authorization, Endpoint, Places}
 
@@ -71,7 +71,7 @@ defmodule FormdbHttpWeb.HealthController do
 
   # The status, unless something is to be said.
   defp well(status, databases) do
-    case index_memory() ++ disk() ++ Enum.flat_map(databases, &clock/1) do
+    case index_memory() ++ disk() ++ Enum.flat_map(databases, &(clock(&1) ++ damage(&1))) do
       [] -> [status: status]
       reasons -> [status: "degraded", reasons: reasons]
     end
@@ -114,6 +114,20 @@ defmodule FormdbHttpWeb.HealthController do
   end
 
   defp clock(_database), do: []
+
+  defp damage(%{scrub: %{damaged: places}, id: name}) when places > 0 do
+    counted = if places == 1, do: "1 place", else: "#{places} places"
+    found = FormdbHttp.Serving.damage(name)
+    last = if found, do: ": " <> Places.hide(found), else: ""
+
+    reason =
+      "what it has stored is damaged at #{counted}#{last}. What needs that is refused, as are " <>
+        "backups; all else goes on"
+
+    [[database: name, reason: reason]]
+  end
+
+  defp damage(_database), do: []
 
   defp answer(status, members), do: status |> Answer.json(members) |> Answer.unstored()
 
