@@ -125,12 +125,15 @@ defmodule FormdbHttpWeb.Auth.Entries do
       try do
         with {:ok, entries} <- read(path, module),
              {:ok, entries} <- change.(entries),
-             do: SecretFile.write(path, module.text(entries))
+             do: SecretFile.write(path, module.text(entries), &warn/1)
       after
         Serving.unlock_file(lock)
       end
     end
   end
+
+  # Standard output may hold the key alone.
+  defp warn(sentence), do: IO.puts(:stderr, sentence)
 
   @doc "Takes the entry of that name out of the file."
   @spec remove(Path.t(), module(), String.t()) :: :ok | {:error, String.t()}

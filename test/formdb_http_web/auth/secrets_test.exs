@@ -64,6 +64,49 @@ defmodule FormdbHttpWeb.Auth.SecretsTest do
     assert {File.read!(path), File.ls!(folder)} == {"two", ["keys.json"]}
   end
 
+  # As an administrator makes it for the server's user: `install -o formdb` without `-g`.
+  test "a file with a group that is not the user's is written all the same", %{folder: folder} do
+    [path, other, code] = for name <- ~w(keys.json other.json code), do: Path.join(folder, name)
+    me = File.stat!(folder).uid
+
+    if me == 0 do
+      # The only one who can make such files, and to whom they are no hindrance.
+      File.mkdir!(code)
+      File.cp!(:code.which(SecretFile), Path.join(code, "#{SecretFile}.beam"))
+      for file <- [path, other], do: File.write!(file, "")
+      File.chmod!(path, 0o600)
+      File.chmod!(other, 0o664)
+      for file <- [folder, path, other], do: File.chown!(file, 65_534)
+      File.chmod!(code, 0o755)
+
+      script = """
+      for path <- System.argv(), do: IO.inspect(FormdbHttp.SecretFile.write(path, "new", &IO.puts/1))
+      """
+
+      user = ~w(--reuid 65534 --regid 65534 --clear-groups)
+      elixir = ["elixir", "-pa", code, "-e", script, path, other]
+
+      {said, 0} =
+        System.cmd("setpriv", user ++ elixir, stderr_to_stdout: true, env: [{"HOME", folder}])
+
+      assert String.split(said, ":ok") |> length() == 3
+      assert said =~ "#{path} has not kept its group (number 0): this user"
+      assert said =~ "#{other} has not kept its group (number 0) and members of it can use"
+
+      # Nobody may do more than before: who may read it as one of a group is none of the old one.
+      for {file, mode} <- [{path, 0o600}, {other, 0o604}] do
+        assert %{uid: 65_534, gid: 65_534} = File.stat!(file)
+        assert {File.read!(file), mode(file)} == {"new", mode}
+      end
+
+      # Root gives files to whom it likes.
+      File.chmod!(other, 0o640)
+      assert SecretFile.write(other, "newer", &flunk/1) == :ok
+      assert %{uid: 65_534, gid: 65_534} = File.stat!(other)
+      assert mode(other) == 0o640
+    end
+  end
+
   test "keys are created, listed and revoked, and the file has none of them", %{folder: folder} do
     path = Path.join(folder, "keys.json")
     assert {:ok, key} = ApiKeys.create(path, "backup", "read:*", "90d")
