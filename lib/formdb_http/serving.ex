@@ -66,15 +66,19 @@ defmodule FormdbHttp.Serving do
   @doc "A term that stands for this start of the databases, and the configuration."
   @spec started() :: Types.result({reference(), Config.t()})
   def started do
-    with nil <- Catalog.current(), do: not_started(), else: (started -> {:ok, started})
+    with nil <- Catalog.current(),
+         do: {:error, not_started()},
+         else: (started -> {:ok, started})
   end
 
-  defp not_started do
+  @doc "Why there is nothing to ask."
+  @spec not_started() :: Error.t()
+  def not_started do
     detail =
       "the databases are not started, or start again just now. In an application that FormDB is a part of " <>
         "{FormdbHttp, data_dir: path} stands in the supervision tree before the endpoint"
 
-    {:error, %Error{code: :database_opening, detail: detail}}
+    %Error{code: :database_opening, detail: detail}
   end
 
   @doc """
@@ -90,7 +94,7 @@ defmodule FormdbHttp.Serving do
       {:error, reason} -> {:error, reason}
     end
   catch
-    :exit, _gone -> not_started()
+    :exit, _gone -> {:error, not_started()}
   end
 
   defp restart_beside(module) do

@@ -205,22 +205,13 @@ defmodule FormdbHttpWeb.Handler do
       throw(reason)
 
     kind, reason ->
-      {:halt, kind |> failure(reason, __STACKTRACE__, req) |> Problem.answer()}
-  end
-
-  # An application that we are a part of may start the databases anew while it takes requests.
-  defp failure(kind, reason, stacktrace, req) do
-    with {:ok, _started} <- Serving.started() do
       Logger.error([
         "#{req.method} #{Problem.show(req.path)} failed: ",
-        Fault.describe(kind, reason, stacktrace)
+        Fault.describe(kind, reason, __STACKTRACE__)
       ])
 
       detail = "the server failed to answer; its log says why"
-      %Error{code: :internal_error, detail: detail}
-    else
-      {:error, error} -> error
-    end
+      {:halt, Problem.answer(%Error{code: :internal_error, detail: detail})}
   end
 
   defp merge(headers, fields) when fields == %{}, do: headers

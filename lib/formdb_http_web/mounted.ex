@@ -28,7 +28,7 @@ defmodule FormdbHttpWeb.Mounted do
 
   # A server of our own has them already.
   defp start(config) do
-    if Process.whereis(Open) == nil do
+    if not running?() do
       case Serving.start_beside({__MODULE__, config}) do
         :ok ->
           :ok
@@ -62,12 +62,23 @@ defmodule FormdbHttpWeb.Mounted do
     with {:ok, {start, config}} <- Serving.started() do
       key = {__MODULE__, source}
 
-      case :persistent_term.get(key, nil) do
-        {^start, {settings, audience}} -> {:ok, settings, audience}
-        _none_or_of_before -> begin(start, config, key, source)
-      end
+      with {^start, {settings, audience}} <- :persistent_term.get(key, nil),
+           true <- running?(),
+           do: {:ok, settings, audience},
+           else: (_none_or_of_before -> begin(start, config, key, source))
     end
   end
+
+  @doc "What is said where they are not."
+  @spec not_running() :: Error.t()
+  defdelegate not_running, to: Serving, as: :not_started
+
+  @doc """
+  Whether the databases are there, all of them: what runs beside them starts last and ends first. What
+  was not found while they end may be there.
+  """
+  @spec running?() :: boolean()
+  def running?, do: Process.whereis(Open) != nil
 
   defp begin(start, config, key, source) do
     with :ok <- start(config) do

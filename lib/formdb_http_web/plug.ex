@@ -137,12 +137,10 @@ defmodule FormdbHttpWeb.Plug do
       case Mounted.settings(principal) do
         {:ok, settings, audience} ->
           req = conn |> request(mount, path, settings) |> who(principal, conn)
-          req |> answer(audience) |> unread(req) |> Sending.send(settings)
+          req |> answer(audience) |> settled() |> unread(req) |> Sending.send(settings)
 
         {:error, error} ->
-          {status, headers, body} = Problem.answer(error)
-          headers = headers |> Map.put("cache-control", "no-store") |> SecurityFields.put()
-          Sending.send({status, headers, body}, nil)
+          error |> unavailable() |> Sending.send(nil)
       end
     after
       Body.forget()
@@ -198,6 +196,17 @@ defmodule FormdbHttpWeb.Plug do
       web_socket?(req) and not Code.ensure_loaded?(WebSockAdapter) -> Handler.refuse(req, none())
       true -> Handler.call(req)
     end
+  end
+
+  # The application may start the databases anew while it takes requests.
+  defp settled({status, _headers, _body} = answer) when status in [404, 500],
+    do: if(Mounted.running?(), do: answer, else: unavailable(Mounted.not_running()))
+
+  defp settled(answer), do: answer
+
+  defp unavailable(error) do
+    {status, headers, body} = Problem.answer(error)
+    {status, headers |> Map.put("cache-control", "no-store") |> SecurityFields.put(), body}
   end
 
   # What is sent on the connection after an answer to such a client nobody knows: it may leave out the

@@ -15,6 +15,15 @@ defmodule FormdbHttpWeb.PlugTest do
     defexception message: "the body is broken", plug_status: nil
   end
 
+  # As Bandit has a stream of HTTP/2, and the error that resets it.
+  defmodule Elixir.Bandit.HTTP2.Stream do
+    defstruct [:stream_id]
+  end
+
+  defmodule Elixir.Bandit.HTTP2.Errors.StreamError do
+    defexception [:message, :error_code]
+  end
+
   @at [at: "/formdb"]
   @feature ~s({"type":"Feature","id":"a","geometry":null,"properties":{}})
 
@@ -444,6 +453,21 @@ defmodule FormdbHttpWeb.PlugTest do
       assert PlugHost.answer(conn).body == "one"
     end
 
+    test "that are cut off reset a stream of HTTP/2, which would stay open", %{db: db} do
+      %{adapter: {_name, server}} = conn = PlugHost.conn("GET", "/formdb" <> db)
+      stream = struct(Bandit.HTTP2.Stream, stream_id: 3)
+      Mounted.Body.begin(%{conn | adapter: {Bandit.Adapter, Map.put(server, :transport, stream)}})
+      {:ok, settings, :this_machine} = Mounted.settings(:own)
+      parts = Stream.map([1], fn 1 -> throw({:cut_off, %FormdbHttp.Error{code: :io_error}}) end)
+
+      capture_log(fn ->
+        assert %{error_code: 2} =
+                 assert_raise(Bandit.HTTP2.Errors.StreamError, fn ->
+                   Mounted.Sending.send({200, %{}, {:stream, parts}}, settings)
+                 end)
+      end)
+    end
+
     test "to a handshake hand the connection over" do
       headers = WebSocketClient.fields()
       conn = PlugHost.conn("GET", "/formdb/socket/websocket?vsn=2.0.0", headers: headers)
@@ -620,6 +644,20 @@ defmodule FormdbHttpWeb.PlugTest do
 
     assert %{status: 201} =
              ask("POST", db <> "/features", headers: json_headers(), body: @feature)
+  end
+
+  # The databases end while the request is answered.
+  def ending(_conn) do
+    PlugHost.stop()
+    %{actor: "ana", scopes: "admin:*"}
+  end
+
+  test "what is not found while the databases end may be there", %{db: db} do
+    plug = [at: "/formdb", principal: &__MODULE__.ending/1]
+    answer = PlugHost.request(plug, "GET", "/formdb#{db}/features/none")
+    assert {answer.status, json(answer)["code"]} == {503, "database_opening"}
+    assert %{status: 200} = PlugHost.request(plug, "GET", "/formdb" <> db)
+    assert %{status: 404} = ask("GET", db <> "/features/none")
   end
 
   test "options are looked at when the host is compiled" do

@@ -71,7 +71,7 @@ defmodule FormdbHttp.PlugHost do
   end
 
   @doc "What was sent on a conn, as `FormdbHttp.HTTPClient` has it."
-  def answer(%{adapter: {__MODULE__, %{host: host, method: method}}}) do
+  def answer(%{adapter: {_name, %{host: host, method: method}}}) do
     {status, headers, body} = GenServer.call(host, :answered)
     body = if method == "HEAD", do: "", else: body
 
@@ -91,10 +91,10 @@ defmodule FormdbHttp.PlugHost do
   end
 
   @doc "Status, header fields and body as they were given to the server."
-  def sent(%{adapter: {__MODULE__, %{host: host}}}), do: GenServer.call(host, :answered)
+  def sent(%{adapter: {_name, %{host: host}}}), do: GenServer.call(host, :answered)
 
   @doc "How many bytes of the body were asked for, from the first time on."
-  def asked(%{adapter: {__MODULE__, %{host: host}}}), do: GenServer.call(host, :asked)
+  def asked(%{adapter: {_name, %{host: host}}}), do: GenServer.call(host, :asked)
 
   @doc "The next part of an answer whose listener this process is; the client goes on or is `:gone`."
   def take(go_on \\ :ok) do

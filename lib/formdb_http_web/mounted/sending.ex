@@ -79,6 +79,14 @@ defmodule FormdbHttpWeb.Mounted.Sending do
   defp abort(%{adapter: {Plug.Cowboy.Conn, %{pid: connection}}}),
     do: Process.exit(connection, :kill)
 
+  # A stream of HTTP/2 stays open when its process ends: this error has Bandit reset it (RFC 9113, 7).
+  defp abort(%{
+         adapter: {Bandit.Adapter, %{transport: %{__struct__: Bandit.HTTP2.Stream} = stream}}
+       }) do
+    fields = [message: "the answer was cut off", error_code: 2, stream_id: stream.stream_id]
+    :erlang.error(struct(Bandit.HTTP2.Errors.StreamError, fields))
+  end
+
   defp abort(_conn), do: :ok
 
   defp send_pieces([], sent), do: {:cont, sent}
