@@ -77,6 +77,16 @@ defmodule ShipsTest do
     assert drawn(until(socket, back)) == ["b"]
   end
 
+  test "the map goes on when the database was closed and is there again" do
+    {:ok, socket} = MapLive.mount(%{"bbox" => "9,53,11,54"}, %{}, %Phoenix.LiveView.Socket{transport_pid: self()})
+    :ok = FormdbHttp.close("ships")
+    {:ok, _} = FormdbHttp.open("ships")
+    {:ok, %{seq: 1}} = FormdbHttp.put_feature("ships", ship("a", 10, 53.5))
+    socket = until(socket, 1)
+    {:ok, %{seq: 2}} = FormdbHttp.put_feature("ships", ship("b", 10, 53.5))
+    assert drawn(until(socket, 2)) == ["a", "b"]
+  end
+
   # To the block, and no message twice.
   defp until(%{assigns: %{seq: seq}} = socket, seq), do: socket
 

@@ -48,8 +48,22 @@ defmodule ShipsWeb.MapLive do
     {:noreply, assign(socket, ships: ships, seq: List.last(events).seq)}
   end
 
-  def handle_info({:formdb, _ref, {:closed, _why}}, socket),
-    do: {:noreply, assign(socket, note: "the database is closed", subscription: nil)}
+  # It may be opened again, by whoever supervises FormdbHttp.
+  def handle_info({:formdb, _ref, {:closed, _why}}, socket) do
+    Process.send_after(self(), :again, 500)
+    {:noreply, assign(socket, note: "(the database is closed)", subscription: nil)}
+  end
+
+  def handle_info(:again, socket) do
+    case FormdbHttp.database(Ships.Database.name()) do
+      {:ok, _info} ->
+        {:noreply, socket |> assign(note: nil) |> follow()}
+
+      {:error, _closed} ->
+        Process.send_after(self(), :again, 500)
+        {:noreply, socket}
+    end
+  end
 
   # That it lags, or has seen everything, changes nothing in the picture.
   def handle_info({:formdb, _ref, _state}, socket), do: {:noreply, socket}
