@@ -40,6 +40,9 @@ defmodule FormdbHttp.MixProject do
       # Tasks, tests and benchmarks use applications of OTP that the server does not depend on, which
       # Mix would drop from the code path from 1.15 on.
       prune_code_paths: false,
+      # What an application that has this one among its dependencies brings, or does not: they are
+      # called where they are there. Named as no dependencies they would be warned of there.
+      xref: [exclude: [Plug.Conn, WebSockAdapter, :telemetry]],
       deps: beam_libraries(),
       aliases: aliases(),
       description:

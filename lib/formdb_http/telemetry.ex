@@ -58,8 +58,6 @@ defmodule FormdbHttp.Telemetry do
   @typedoc "Called with the event, its measurements, its metadata and its configuration."
   @type handler :: (event(), measurements(), metadata(), config :: term() -> term())
 
-  @compile {:no_warn_undefined, :telemetry}
-
   @handlers {__MODULE__, :handlers}
 
   @doc "Has `handler` called for an event. One with the same id is replaced."

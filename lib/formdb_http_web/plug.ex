@@ -53,8 +53,6 @@ defmodule FormdbHttpWeb.Plug do
   Phoenix brings. `FormdbHttpWeb.Socket` is for `socket` of a Phoenix endpoint.
   """
 
-  @compile {:no_warn_undefined, [Plug.Conn, WebSockAdapter]}
-
   alias FormdbHttp.Error
   alias FormdbHttpWeb.{Handler, Mounted, Problem, Request, SecurityFields}
   alias FormdbHttpWeb.Mounted.{Asked, Body, Principals, Sending}

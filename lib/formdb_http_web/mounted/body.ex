@@ -9,8 +9,6 @@ defmodule FormdbHttpWeb.Mounted.Body do
 
   @behaviour FormdbHttpWeb.BodyReader
 
-  @compile {:no_warn_undefined, Plug.Conn}
-
   @conn __MODULE__
   # How large the last part was that was asked for; `nil` before the first one.
   @part {__MODULE__, :part}

@@ -2,8 +2,6 @@ defmodule FormdbHttpWeb.Mounted.Sending do
   @moduledoc false
   # Sends answers by Plug.Conn, on the conn that FormdbHttpWeb.Mounted.Body has.
 
-  @compile {:no_warn_undefined, [Plug.Conn, WebSockAdapter]}
-
   require Logger
 
   alias FormdbHttp.{Error, Fault}
