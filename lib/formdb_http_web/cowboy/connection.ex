@@ -10,6 +10,10 @@ defmodule FormdbHttpWeb.Cowboy.Connection do
   alias FormdbHttpWeb.Cowboy.Connections
   alias FormdbHttpWeb.{Problem, RequestId, SecurityFields}
 
+  # Words of the heap that it begins with, and does not go below. About what one request leaves
+  # behind fits, so that garbage is collected once for it, and not several times.
+  @heap_words 2_586
+
   # How long a client is given to read why it was refused.
   @linger_ms 1_000
 
@@ -39,6 +43,7 @@ defmodule FormdbHttpWeb.Cowboy.Connection do
     else
       _entered_or_gone ->
         send(self(), handed_over)
+        Process.flag(:min_heap_size, @heap_words)
         protocol(transport).connection_process(parent, ref, transport, options)
     end
   end

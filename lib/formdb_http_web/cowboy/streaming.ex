@@ -98,7 +98,11 @@ defmodule FormdbHttpWeb.Cowboy.Streaming do
     []
   end
 
-  def commands(:end, idle_timeout), do: [set_options: %{idle_timeout: idle_timeout}]
+  # The last piece may be small, and show bytes of a whole page.
+  def commands(:end, idle_timeout) do
+    :erlang.garbage_collect()
+    [set_options: %{idle_timeout: idle_timeout}]
+  end
 
   # What came before it was sent.
   def commands({:sent, process, ref, size}, _idle_timeout) do

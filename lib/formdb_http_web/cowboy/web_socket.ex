@@ -36,6 +36,9 @@ defmodule FormdbHttpWeb.Cowboy.WebSocket do
 
   @impl true
   def websocket_init({module, state, idle_ms}) do
+    # That of a connection is for requests (see Connection).
+    {:min_heap_size, words} = :erlang.system_info(:min_heap_size)
+    Process.flag(:min_heap_size, words)
     result({module, state, Silence.begin(idle_ms, @look)}, &module.init/1)
   end
 
