@@ -34,7 +34,7 @@ defmodule FormdbHttp.Backup do
     end
   end
 
-  @doc "The folder of backups in force, or the error that none is set."
+  @doc "The folder of backups in force, or the error that none is set, or that it is gone."
   @spec folder() :: Types.result(Path.t())
   def folder do
     case Catalog.config().backup_dir do
@@ -47,9 +47,33 @@ defmodule FormdbHttp.Backup do
          }}
 
       folder ->
-        {:ok, folder}
+        with :ok <- check_folder(folder), do: {:ok, folder}
     end
   end
+
+  # It is not made where it is missing: it may be one of a disk that is not mounted.
+  defp check_folder(folder) do
+    case File.stat(folder) do
+      {:ok, %{type: :directory}} ->
+        :ok
+
+      {:ok, _file} ->
+        {:error, gone("FORMDB_BACKUP_DIR: #{folder} is no folder any more")}
+
+      {:error, :enoent} ->
+        {:error, gone(missing(folder))}
+
+      {:error, reason} ->
+        {:error, gone("FORMDB_BACKUP_DIR: #{folder}: #{:file.format_error(reason)}")}
+    end
+  end
+
+  defp gone(detail), do: %Error{code: :io_error, detail: detail}
+
+  @doc "That the folder of backups is not there, in words."
+  @spec missing(Path.t()) :: String.t()
+  def missing(folder),
+    do: "FORMDB_BACKUP_DIR: #{folder} is not there; make it, or mount its disk"
 
   @doc "A name by the time, for a backup that is given none: no two are begun in the same microsecond."
   @spec default_name() :: String.t()

@@ -166,6 +166,43 @@ defmodule FormdbHttp.BackupServerTest do
     refute File.exists?(Path.join([context.backups, "yard", "slow"]))
   end
 
+  test "a folder that goes away while the server runs is told, and comes back", context do
+    {_server, port} = start(context)
+    assert post(port, "/api/v1/databases", %{name: "yard"}).status == 201
+    assert post(port, @backups, %{name: "one"}).status == 201
+    File.rename!(context.backups, context.backups <> "-away")
+
+    for answer <- [post(port, @backups, %{name: "two"}), get(port, @backups)] do
+      assert {answer.status, json(answer)["code"]} == {500, "io_error"}
+
+      assert json(answer)["detail"] ==
+               "FORMDB_BACKUP_DIR: the folder of backups is not there; make it, or mount its disk"
+    end
+
+    refute File.exists?(context.backups)
+    File.rename!(context.backups <> "-away", context.backups)
+    assert post(port, @backups, %{name: "two"}).status == 201
+    assert ["one", "two"] == for(backup <- listed(port), do: backup["name"])
+  end
+
+  test "damage that a backup meets is told with the database's own file", context do
+    {server, port} = start(context)
+    assert post(port, "/api/v1/databases", %{name: "yard"}).status == 201
+    for n <- 1..5, do: put_feature(port, n)
+    [segment] = Path.wildcard(Path.join(context.data, "yard/journal/*.journal"))
+    {at, _length} = :binary.match(File.read!(segment), "xxxx")
+    {:ok, file} = :file.open(segment, [:read, :write, :binary, :raw])
+    :ok = :file.pwrite(file, at, "y")
+    :ok = :file.close(file)
+
+    refused = post(port, @backups, %{name: "one"})
+    assert {refused.status, json(refused)["code"]} == {500, "journal_corrupt"}
+    assert json(refused)["detail"] =~ Path.basename(segment)
+    assert ServerProcess.says?(server, "backup one of database yard failed: journal_corrupt: ")
+    assert ServerProcess.output(server) =~ segment
+    refute ServerProcess.output(server) =~ "/.new-"
+  end
+
   # Microseconds.
   defp put_feature(port, n) do
     text = String.duplicate("x", 2_000)
@@ -322,7 +359,7 @@ defmodule FormdbHttp.BackupServerTest do
   test "a folder that is missing, or lies among the databases, stops the start", context do
     settings = fn dir -> %{"FORMDB_DATA_DIR" => context.data, "FORMDB_BACKUP_DIR" => dir} end
     {said, 1} = formdb_server(settings.(Path.join(context.folder, "none")))
-    assert said =~ "FORMDB_BACKUP_DIR" and said =~ "there is no folder"
+    assert said =~ "FORMDB_BACKUP_DIR" and said =~ "is not there; make it"
 
     for among <- [context.data, Path.join(context.data, "backups")] do
       assert {:error, "FORMDB_BACKUP_DIR is " <> said} = Config.load(settings.(among))

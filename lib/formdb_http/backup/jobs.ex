@@ -8,7 +8,7 @@ defmodule FormdbHttp.Backup.Jobs do
 
   require Logger
 
-  alias FormdbHttp.{Backup, Config, Error, Types}
+  alias FormdbHttp.{Backup, Catalog, Config, Error, Types}
 
   @table __MODULE__
   @patience_ms 5_000
@@ -89,8 +89,7 @@ defmodule FormdbHttp.Backup.Jobs do
       :ok
     else
       :missing ->
-        {:error,
-         "FORMDB_BACKUP_DIR: there is no folder #{folder}; make it, or mount its disk, and start again"}
+        {:error, Backup.missing(folder) <> ", and start again"}
 
       {:error, reason} ->
         {:error,
@@ -140,6 +139,7 @@ defmodule FormdbHttp.Backup.Jobs do
           {:ok, Map.merge(report, %{name: name, database: database, state: :whole, time: time})}
 
         {:error, error} ->
+          error = in_database(error, database, to)
           :ets.insert(@table, {database, failed(job, error)})
 
           Logger.error(
@@ -169,6 +169,16 @@ defmodule FormdbHttp.Backup.Jobs do
     "up to block #{report.seq}, #{report.copied_bytes} bytes copied and #{report.linked_bytes} linked, " <>
       "#{div(report.microseconds, 1_000)} ms"
   end
+
+  # Damage is found in what was copied, which is gone by now: it is the database's, and there it is
+  # to be looked at.
+  defp in_database(%Error{code: :journal_corrupt} = error, database, to) do
+    copy = ~r"#{to |> Path.dirname() |> Regex.escape()}/\.new-[^/]+/files"
+    folder = Path.join(Catalog.config().data_dir, database)
+    %{error | detail: Regex.replace(copy, error.detail, fn _copy -> folder end)}
+  end
+
+  defp in_database(error, _database, _to), do: error
 
   # The engine names folders, who asked a name.
   defp located(%Error{pointer: "/to"}) do
