@@ -29,7 +29,7 @@ defmodule FormdbHttpCli do
   @doc "Runs the command of the VM's plain arguments, and ends the VM."
   @spec main() :: :ok
   def main do
-    Command.in_release()
+    FormdbHttp.CommandNames.in_release()
     arguments = Enum.map(:init.get_plain_arguments(), &List.to_string/1)
 
     # The VM has started only once this returns.

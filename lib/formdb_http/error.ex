@@ -35,6 +35,8 @@ defmodule FormdbHttp.Error do
 
   defexception [:code, :detail, :pointer, :deleted, errors: []]
 
+  alias FormdbHttp.CommandNames
+
   @impl true
   def message(%__MODULE__{code: code, detail: detail, pointer: pointer}) do
     where = if pointer in [nil, ""], do: "", else: " (at #{pointer})"
@@ -44,12 +46,27 @@ defmodule FormdbHttp.Error do
   @doc false
   # From the tuple of the NIF.
   def from_native({code, detail, pointer}) do
+    detail = CommandNames.worded(detail) <> user(code, detail)
     %__MODULE__{code: code, detail: detail, pointer: pointer}
   end
 
   def from_native({code, detail, pointer, faults}) do
     %__MODULE__{code: code, detail: detail, pointer: pointer, errors: faults(faults)}
   end
+
+  # Where the system refuses a file, whose is not what is asked: who asks for it says why.
+  defp user(:io_error, detail) do
+    with true <- String.contains?(detail, "Permission denied"),
+         {:ok, status} <- File.read("/proc/self/status"),
+         [_line, effective] <- Regex.run(~r/^Uid:\s+\d+\s+(\d+)/m, status) do
+      " (this process is of user #{effective}: give them what belongs to another, such as what a command " <>
+        "that root ran has made)"
+    else
+      _unknown -> ""
+    end
+  end
+
+  defp user(_code, _detail), do: ""
 
   @doc false
   def faults(faults) do

@@ -12,7 +12,7 @@ defmodule FormdbHttp.Log do
   # It takes the place of the other handlers for standard output in the VM that serves
   # (`mix formdb.server`); an application that embeds the database keeps its own.
 
-  alias FormdbHttp.{Config, Native}
+  alias FormdbHttp.{CommandNames, Config, Native}
   alias FormdbHttp.Log.{JSONFormat, Writer}
 
   @handler :formdb_log
@@ -113,6 +113,7 @@ defmodule FormdbHttp.Log do
     line =
       event |> named(formatter) |> formatter.format(format) |> :unicode.characters_to_binary()
 
+    line = if is_binary(line), do: CommandNames.worded(line), else: line
     %{writer: writer, counters: counters, bytes: most} = config
 
     if is_binary(line) and :counters.get(counters, @waiting) + byte_size(line) <= most do

@@ -4,7 +4,7 @@ defmodule FormdbHttpCli.Backup do
   @behaviour FormdbHttpCli.Command
 
   alias FormdbHttp.{Backup, Inspection}
-  alias FormdbHttpCli.Command
+  alias FormdbHttpCli.{Command, Owner}
 
   @usage "usage: mix formdb.backup DATABASE [--name NAME], or mix formdb.backup DIR TO"
 
@@ -38,7 +38,7 @@ defmodule FormdbHttpCli.Backup do
   def run(arguments) do
     case OptionParser.parse(arguments, strict: [name: :string]) do
       {options, [database], []} -> by_name(database, options[:name] || Backup.default_name())
-      {[], [dir, to], []} -> report(to, dir, &Backup.take_closed(dir, to, &1))
+      {[], [dir, to], []} -> report(to, dir, dir, &Backup.take_closed(dir, to, &1))
       _other -> Command.refuse(@usage)
     end
   end
@@ -48,12 +48,19 @@ defmodule FormdbHttpCli.Backup do
     url = System.get_env("FORMDB_URL", "http://127.0.0.1:#{config.port}#{config.base_path}")
     server = {url, System.get_env("FORMDB_TOKEN")}
     to = Path.join([config.backup_dir || ".", database, name])
-    report(to, database, &Backup.Command.take(config, database, name, server, &1))
+    from = Path.join(config.data_dir, database)
+    report(to, database, from, &Backup.Command.take(config, database, name, server, &1))
   end
 
-  defp report(to, what, work) do
-    result = work.(Inspection.progress_line(what))
-    Inspection.end_progress()
+  defp report(to, what, from, work) do
+    progress = Inspection.progress_line(what)
+
+    result =
+      Owner.keep(to, from, fn ->
+        result = work.(progress)
+        Inspection.end_progress()
+        result
+      end)
 
     case result do
       {:ok, report} ->

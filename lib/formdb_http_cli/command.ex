@@ -4,10 +4,9 @@ defmodule FormdbHttpCli.Command do
   # module. It prints its report on standard output, and refuses what it cannot do with a sentence.
   # Nothing here calls Mix, which a release has not.
   #
-  # Texts name the tasks of Mix (`mix formdb.load_dump`). Who has a release reads the names that the
-  # commands have there (`formdb-server load-dump`).
+  # Texts name the tasks of Mix, and are put into the words of a release there (`FormdbHttp.CommandNames`).
 
-  alias FormdbHttp.{Config, Engine, Native}
+  alias FormdbHttp.{CommandNames, Config, Engine, Native}
 
   @doc "What it does, in a line."
   @callback summary() :: String.t()
@@ -31,7 +30,7 @@ defmodule FormdbHttpCli.Command do
   def perform(command, arguments) do
     command.run(arguments)
   rescue
-    refusal in Refusal -> {:refused, worded(refusal.message)}
+    refusal in Refusal -> {:refused, CommandNames.worded(refusal.message)}
   end
 
   @doc "Ends the command with a sentence for whoever called it."
@@ -77,24 +76,5 @@ defmodule FormdbHttpCli.Command do
   @doc "Prints a line, or more."
   @spec say(IO.device(), iodata()) :: :ok
   def say(device \\ :stdio, text),
-    do: IO.puts(device, text |> IO.iodata_to_binary() |> worded())
-
-  @doc "From now on texts name the commands of a release."
-  @spec in_release() :: :ok
-  def in_release, do: :persistent_term.put(__MODULE__, :release)
-
-  defp worded(text) do
-    case :persistent_term.get(__MODULE__, :mix) do
-      :release -> as_release(text)
-      :mix -> text
-    end
-  end
-
-  @doc "A text with the names that commands have in a release."
-  @spec as_release(String.t()) :: String.t()
-  def as_release(text) do
-    Regex.replace(~r/\bmix (help )?formdb\.([a-z_]+)/, text, fn _all, help, task ->
-      "formdb-server #{help}#{String.replace(task, "_", "-")}"
-    end)
-  end
+    do: IO.puts(device, text |> IO.iodata_to_binary() |> CommandNames.worded())
 end

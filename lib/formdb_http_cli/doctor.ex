@@ -4,7 +4,7 @@ defmodule FormdbHttpCli.Doctor do
   @behaviour FormdbHttpCli.Command
 
   alias FormdbHttp.Inspection
-  alias FormdbHttpCli.Command
+  alias FormdbHttpCli.{Command, Owner}
 
   @usage "usage: mix formdb.doctor DIR [--salvage NEW_DIR [--beyond]]"
   @listed 100
@@ -80,8 +80,14 @@ defmodule FormdbHttpCli.Doctor do
   defp salvage(from, %{salvage: to} = options) do
     :ok = Command.check_new_database(to)
     beyond? = Map.get(options, :beyond, false)
-    result = Inspection.salvage(from, to, beyond?, Inspection.progress_line(from))
-    Inspection.end_progress()
+    progress = Inspection.progress_line(from)
+
+    result =
+      Owner.keep(to, fn ->
+        result = Inspection.salvage(from, to, beyond?, progress)
+        Inspection.end_progress()
+        result
+      end)
 
     case result do
       {:ok, report} ->

@@ -4,7 +4,7 @@ defmodule FormdbHttpCli.LoadDump do
   @behaviour FormdbHttpCli.Command
 
   alias FormdbHttp.{Backup, Inspection}
-  alias FormdbHttpCli.Command
+  alias FormdbHttpCli.{Command, Owner}
 
   @usage "usage: mix formdb.load_dump FILE DIR"
 
@@ -35,8 +35,14 @@ defmodule FormdbHttpCli.LoadDump do
 
   defp load(file, dir) do
     :ok = Command.check_new_database(dir)
-    result = Backup.load_dump(file, dir, Inspection.progress_line(file, "blocks"))
-    Inspection.end_progress()
+    progress = Inspection.progress_line(file, "blocks")
+
+    result =
+      Owner.keep(dir, fn ->
+        result = Backup.load_dump(file, dir, progress)
+        Inspection.end_progress()
+        result
+      end)
 
     case result do
       {:ok, loaded} ->

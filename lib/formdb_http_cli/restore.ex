@@ -4,7 +4,7 @@ defmodule FormdbHttpCli.Restore do
   @behaviour FormdbHttpCli.Command
 
   alias FormdbHttp.{Backup, Inspection}
-  alias FormdbHttpCli.Command
+  alias FormdbHttpCli.{Command, Owner}
 
   @usage "usage: mix formdb.restore BACKUP DIR [--until SEQ]"
 
@@ -41,8 +41,14 @@ defmodule FormdbHttpCli.Restore do
 
   defp restore(from, to, until) do
     :ok = Command.check_new_database(to)
-    result = Backup.restore(from, to, until, Inspection.progress_line(from))
-    Inspection.end_progress()
+    progress = Inspection.progress_line(from)
+
+    result =
+      Owner.keep(to, fn ->
+        result = Backup.restore(from, to, until, progress)
+        Inspection.end_progress()
+        result
+      end)
 
     case result do
       {:ok, restored} ->

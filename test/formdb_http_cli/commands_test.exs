@@ -5,7 +5,7 @@ defmodule FormdbHttpCli.CommandsTest do
 
   import ExUnit.CaptureIO
 
-  alias FormdbHttp.{Config, ServerProcess}
+  alias FormdbHttp.{CommandNames, Config, Error, ServerProcess}
   alias FormdbHttpCli.{Command, Running}
   alias FormdbHttpWeb.Endpoint
 
@@ -13,11 +13,11 @@ defmodule FormdbHttpCli.CommandsTest do
   @moduletag timeout: 120_000
 
   setup do
-    Command.in_release()
+    CommandNames.in_release()
     settings = Application.get_env(:formdb_http, :config)
 
     on_exit(fn ->
-      :persistent_term.erase(Command)
+      CommandNames.in_mix()
       Application.put_env(:formdb_http, :config, settings)
     end)
   end
@@ -64,16 +64,105 @@ defmodule FormdbHttpCli.CommandsTest do
   end
 
   test "texts name the commands of a release in one, and the tasks of Mix elsewhere" do
-    assert Command.as_release("`mix formdb.load_dump FILE` (mix help formdb.keys)") ==
+    assert CommandNames.as_release("`mix formdb.load_dump FILE` (mix help formdb.keys)") ==
              "`formdb-server load-dump FILE` (formdb-server help keys)"
 
     assert {:refused, "usage: formdb-server verify DIR" <> _} =
              Command.perform(FormdbHttpCli.Verify, [])
 
-    :persistent_term.erase(Command)
+    # So do the errors of the engine, which answers and the log have.
+    corrupt = {:journal_corrupt, "x is damaged. Run `mix formdb.doctor` on it", nil}
+
+    assert %{detail: "x is damaged. Run `formdb-server doctor` on it"} =
+             Error.from_native(corrupt)
+
+    assert logged("mix formdb.verify_backup says which") =~
+             "formdb-server verify-backup says which"
+
+    CommandNames.in_mix()
 
     assert {:refused, "usage: mix formdb.verify DIR" <> _} =
              Command.perform(FormdbHttpCli.Verify, [])
+
+    assert Error.from_native(corrupt).detail == elem(corrupt, 1)
+    assert logged("mix formdb.verify_backup says which") =~ "mix formdb.verify_backup says which"
+  end
+
+  # The line that the server's log has of it.
+  defp logged(text) do
+    event = %{level: :warning, msg: {:string, text}, meta: %{time: 0}}
+    config = %{writer: self(), counters: :counters.new(2, []), bytes: 1_000}
+    format = %{template: [:msg, "\n"], single_line: true}
+    :ok = FormdbHttp.Log.log(event, %{config: config, formatter: {:logger_formatter, format}})
+    assert_received {:line, line}
+    line
+  end
+
+  # Whoever may not give files away has no such folders either.
+  if match?({:ok, %{uid: 0}}, File.stat("/proc/self")) do
+    @service 65_534
+
+    test "what root makes in a folder of the service is the service's", %{tmp_dir: dir} do
+      [data, backups, mine] = for name <- ~w(data backups mine), do: Path.join(dir, name)
+      Enum.each([data, backups, mine], &File.mkdir!/1)
+      from = Path.join(data, "quakes")
+      dump = Path.join(dir, "quakes.ndjson")
+      make_database("quakes", from)
+      configure(%{"FORMDB_DATA_DIR" => data, "FORMDB_BACKUP_DIR" => backups})
+
+      # Where all is root's it stays so, and nothing is said.
+      assert {0, _out, err} = run(["backup", from, Path.join(mine, "one")])
+      assert {0, _out, _err} = run(["dump", from, dump])
+      refute err =~ "was given"
+      assert owners(mine) == [0]
+      # A database of root's may share files with its backup.
+      give([backups])
+      assert {0, _out, err} = run(["backup", "quakes", "--name", "roots"])
+      refute err =~ "was given"
+      File.rm_rf!(Path.join(backups, "quakes"))
+      assert owners(from) == [0]
+
+      give([data | Path.wildcard(data <> "/**", match_dot: true)])
+
+      for {made, command} <- [
+            {Path.join(backups, "quakes"), ["backup", "quakes", "--name", "one"]},
+            {Path.join(data, "a"), ["restore", backups <> "/quakes/one", data <> "/a"]},
+            {Path.join(data, "b"), ["load-dump", dump, data <> "/b"]},
+            {Path.join(data, "c"), ["doctor", from, "--salvage", data <> "/c"]},
+            {Path.join(backups, "quakes/two"), ["backup", "quakes", "--name", "two"]}
+          ] do
+        assert {0, _out, err} = run(command)
+        [_line] = Regex.scan(~r/^.* was given to user .*$/m, err)
+        assert {command, owners(made)} == {command, [@service]}
+      end
+
+      # Who meets what is another's is told whose they are.
+      denied = {:io_error, "cannot look at journal: Permission denied (os error 13)", nil}
+
+      assert Error.from_native(denied).detail =~
+               "Permission denied (os error 13) (this process is of user 0: "
+
+      # What they were made of is what it was.
+      assert owners(from) == [@service]
+      assert owners(mine) == [0]
+    end
+
+    defp give(paths), do: for(path <- paths, do: File.chown!(path, @service))
+
+    defp owners(dir) do
+      for(path <- [dir | Path.wildcard(dir <> "/**", match_dot: true)], do: File.lstat!(path).uid)
+      |> Enum.uniq()
+    end
+
+    # A database that nobody has open.
+    defp make_database(name, at) do
+      name = "#{name}_#{System.unique_integer([:positive])}"
+      {:ok, _} = FormdbHttp.open(name)
+      {:ok, _} = FormdbHttp.put_feature(name, %{type: "Feature", geometry: nil, properties: %{}})
+      :ok = FormdbHttp.close(name)
+      File.cp_r!(Path.join(FormdbHttp.Catalog.config().data_dir, name), at)
+      :ok = FormdbHttp.purge(name)
+    end
   end
 
   test "the version" do
