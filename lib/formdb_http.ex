@@ -114,7 +114,8 @@ defmodule FormdbHttp do
 
   @doc """
   Opens the database, or creates it, and describes it as `database/1` does; `:created`
-  says whether it was made. Without a name one is generated (`db_...`).
+  says whether it was made. Without a name one is generated (`db_...`). An open one whose folder
+  was moved or replaced is `:journal_lost` until it is closed.
 
   Option: `create: false`, for which one that is not there is `:database_not_found`.
   """
