@@ -5,8 +5,8 @@ defmodule FormdbHttp.Config do
   @reference Reference.table(@settings)
   @by_variable Map.new(@settings, &{Settings.variable(&1.field), &1})
   @by_field Map.new(@settings, &{&1.field, &1})
-  # Read elsewhere: by clients of ours in the same shell, and before there are settings.
-  @others ~w(FORMDB_URL FORMDB_TOKEN FORMDB_DB FORMDB_CONFIG FORMDB_NATIVE_LIBRARY)
+  # Read elsewhere: by commands and clients of ours in the same shell, and before there are settings.
+  @others ~w(FORMDB_URL FORMDB_TOKEN FORMDB_CA_FILE FORMDB_DB FORMDB_CONFIG FORMDB_NATIVE_LIBRARY)
   @engine_fields for %{engine: true, field: field} <- @settings, do: field
 
   @moduledoc """
@@ -73,8 +73,8 @@ defmodule FormdbHttp.Config do
   @doc """
   The configuration from a map of environment variables, by default those of this process.
 
-  Names that do not begin with `FORMDB_` are ignored, and so are those that a client of ours
-  reads in the same shell: `FORMDB_URL`, `FORMDB_TOKEN`, `FORMDB_DB`, `FORMDB_CONFIG`; and
+  Names that do not begin with `FORMDB_` are ignored, and so are those that a command or a client of ours
+  reads in the same shell: `FORMDB_URL`, `FORMDB_TOKEN`, `FORMDB_CA_FILE`, `FORMDB_DB`, `FORMDB_CONFIG`; and
   `FORMDB_NATIVE_LIBRARY`, which says where the Rust library is. The error has one line for each thing
   that is wrong, and every line begins with a variable's name.
   """

@@ -21,8 +21,10 @@ defmodule FormdbHttpCli.Backup do
 
     The first form takes the database DATABASE of `FORMDB_DATA_DIR` and makes the folder NAME, by
     default the time, below `FORMDB_BACKUP_DIR/DATABASE`. Where a server has the database open it is
-    asked to do so, at `FORMDB_URL` (by default `http://127.0.0.1:FORMDB_PORT`) with the API key or
-    token in `FORMDB_TOKEN`, which needs the scope `admin`. Both have to have the same settings.
+    asked to do so, with the API key or token in `FORMDB_TOKEN`, which needs the scope `admin`. Both have
+    to have the same settings: by these it is found, also with TLS. Where it is reached in another way, such as
+    through a proxy, `FORMDB_URL` is its address, and `FORMDB_CA_FILE` the certificate (PEM) of the authority
+    that signed its own, if the system does not know that one.
 
     The second takes a database's folder, which nobody may have open, into the folder TO, which is
     not there yet.
@@ -45,8 +47,13 @@ defmodule FormdbHttpCli.Backup do
 
   defp by_name(database, name) do
     config = Command.config()
-    url = System.get_env("FORMDB_URL", "http://127.0.0.1:#{config.port}#{config.base_path}")
-    server = {url, System.get_env("FORMDB_TOKEN")}
+
+    server = %{
+      url: System.get_env("FORMDB_URL"),
+      token: System.get_env("FORMDB_TOKEN"),
+      ca_file: System.get_env("FORMDB_CA_FILE")
+    }
+
     to = Path.join([config.backup_dir || ".", database, name])
     from = Path.join(config.data_dir, database)
     report(to, database, from, &Backup.Command.take(config, database, name, server, &1))

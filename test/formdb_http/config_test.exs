@@ -207,7 +207,9 @@ defmodule FormdbHttp.ConfigTest do
   end
 
   test "what a client reads in the same shell is no setting and no fault" do
-    client = Map.new(~w(FORMDB_URL FORMDB_TOKEN FORMDB_DB FORMDB_CONFIG), &{&1, "x"})
+    client =
+      Map.new(~w(FORMDB_URL FORMDB_TOKEN FORMDB_CA_FILE FORMDB_DB FORMDB_CONFIG), &{&1, "x"})
+
     assert {:ok, config} = Config.load(Map.put(client, "FORMDB_PORT", "4001"))
     assert config.port == 4001
   end

@@ -5,7 +5,7 @@ defmodule FormdbHttpCli.CommandsTest do
 
   import ExUnit.CaptureIO
 
-  alias FormdbHttp.{CommandNames, Config, Error, ServerProcess}
+  alias FormdbHttp.{Certificates, CommandNames, Config, Error, ServerProcess}
   alias FormdbHttpCli.{Command, Running}
   alias FormdbHttpWeb.Endpoint
 
@@ -238,8 +238,100 @@ defmodule FormdbHttpCli.CommandsTest do
     name = database()
     configure(%{"FORMDB_PORT" => "1", "FORMDB_BACKUP_DIR" => folder})
     assert {1, out, _progress} = run(["backup", name])
-    for part <- ["http://127.0.0.1:1 ", "FORMDB_URL", "FORMDB_PORT"], do: assert(out =~ part)
+    for part <- ["http://127.0.0.1:1 (connection refused)", "FORMDB_URL"], do: assert(out =~ part)
     refute out =~ "failed_connect"
+    environment(%{"FORMDB_URL" => "localhost:4000"})
+    assert {1, out, _progress} = run(["backup", name])
+    assert out =~ ~s(FORMDB_URL is "localhost:4000"; expected an address such as https://)
+  end
+
+  defp environment(variables) do
+    System.put_env(variables)
+    on_exit(fn -> for {name, _value} <- variables, do: System.delete_env(name) end)
+  end
+
+  describe "a server with TLS" do
+    setup %{tmp_dir: folder} do
+      {certificate, key} = Certificates.write(folder, "server", name: "localhost")
+      {:ok, certificate: certificate, key: key, name: database()}
+    end
+
+    defp serve(certificate, key, host \\ "127.0.0.1") do
+      settings = %{
+        "FORMDB_HOST" => host,
+        "FORMDB_PORT" => "0",
+        "FORMDB_TLS_CERTIFICATE_FILE" => certificate,
+        "FORMDB_TLS_KEY_FILE" => key
+      }
+
+      {:ok, config} =
+        settings
+        |> Map.merge(Application.get_env(:formdb_http, :config), fn _, a, _ -> a end)
+        |> Config.load()
+
+      start_supervised!(Supervisor.child_spec({Endpoint, config}, restart: :temporary))
+      configure(%{settings | "FORMDB_PORT" => "#{Endpoint.port()}"})
+      Endpoint.port()
+    end
+
+    # It has no folder for backups, and says so: the request has come to it.
+    defp asked(name, folder) do
+      configure(%{"FORMDB_BACKUP_DIR" => folder})
+      assert {1, out, _progress} = run(["backup", name])
+      out
+    end
+
+    @reached "the server that has the database open says: this server has no folder for backups"
+
+    test "is asked by its certificate in the settings", %{tmp_dir: folder} = context do
+      for host <- ["127.0.0.1", "::1"] do
+        serve(context.certificate, context.key, host)
+        assert asked(context.name, folder) =~ @reached
+        assert {0, out, ""} = run(["health", "--live"])
+        assert out =~ ~s("status":")
+        stop_supervised!(Endpoint)
+      end
+    end
+
+    test "is asked by a certificate that it signed itself", %{tmp_dir: folder} = context do
+      %{cert: der, key: key} =
+        :public_key.pkix_test_root_cert(~c"localhost", key: {:namedCurve, :secp256r1})
+
+      file = Path.join(folder, "own.pem")
+      key = :public_key.pem_entry_encode(:ECPrivateKey, key)
+      File.write!(file, :public_key.pem_encode([{:Certificate, der, :not_encrypted}, key]))
+      File.chmod!(file, 0o600)
+      port = serve(file, file)
+      assert asked(context.name, folder) =~ @reached
+      environment(%{"FORMDB_URL" => "https://localhost:#{port}", "FORMDB_CA_FILE" => file})
+      assert asked(context.name, folder) =~ @reached
+    end
+
+    test "with another certificate is sent no token", %{tmp_dir: folder} = context do
+      serve(context.certificate, context.key)
+      {another, key} = Certificates.write(folder, "another", name: "localhost")
+      configure(%{"FORMDB_TLS_CERTIFICATE_FILE" => another, "FORMDB_TLS_KEY_FILE" => key})
+      out = asked(context.name, folder)
+      assert out =~ "another one than that in FORMDB_TLS_CERTIFICATE_FILE"
+      refute out =~ "tls_alert"
+      # Whether it is well is no secret.
+      assert {0, _out, ""} = run(["health", "--live"])
+    end
+
+    test "at an address of its own is trusted by its authority", %{tmp_dir: folder} = context do
+      port = serve(context.certificate, context.key)
+      configure(%{"FORMDB_BASE_PATH" => "/formdb"})
+      environment(%{"FORMDB_URL" => "https://localhost:#{port}"})
+      assert asked(context.name, folder) =~ "FORMDB_CA_FILE is a file of others"
+      environment(%{"FORMDB_CA_FILE" => Path.join(folder, "server.ca")})
+      assert asked(context.name, folder) =~ @reached
+      environment(%{"FORMDB_URL" => "https://127.0.0.1:#{port}"})
+      assert asked(context.name, folder) =~ "its certificate is for another name"
+      environment(%{"FORMDB_URL" => "http://localhost:#{port}"})
+      assert asked(context.name, folder) =~ "speaks https://"
+      environment(%{"FORMDB_URL" => "https://localhost:#{port}", "FORMDB_CA_FILE" => context.key})
+      assert asked(context.name, folder) =~ "has no certificate in PEM"
+    end
   end
 
   test "the backups of all databases are verified by their folder", %{tmp_dir: folder} do
@@ -273,7 +365,7 @@ defmodule FormdbHttpCli.CommandsTest do
 
     stop_supervised!(Endpoint)
     assert {1, "", err} = run(["health"])
-    assert err =~ ~r/\Aformdb-server: no answer from 127\.0\.0\.1 port \d+: connection refused/
+    assert err =~ ~r{\Aformdb-server: no answer from http://127\.0\.0\.1:\d+: connection refused}
   end
 
   test "a server is found by the folder that it has, and stopped", %{tmp_dir: folder} do

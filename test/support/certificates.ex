@@ -4,10 +4,10 @@ defmodule FormdbHttp.Certificates do
   """
 
   @doc """
-  Writes a certificate for localhost and its key to two files of the folder, and gives their paths.
+  Writes a certificate and its key to two files of the folder, and gives their paths.
   In a third one, whose name ends in `.ca`, is the certificate that it comes from.
-  Options: `:key`, as `:public_key.pkix_test_data/1` takes it, and `:validity`, two dates as
-  tuples.
+  Options: `:key`, as `:public_key.pkix_test_data/1` takes it; `:validity`, two dates as
+  tuples; `:name`, whom it is for, by default this machine.
   """
   @spec write(Path.t(), String.t(), keyword()) :: {certificate :: Path.t(), key :: Path.t()}
   def write(folder, name, opts \\ []) do
@@ -31,7 +31,17 @@ defmodule FormdbHttp.Certificates do
     key = Keyword.get(opts, :key, {:namedCurve, :secp256r1})
     today = Date.utc_today()
     a_year = {today |> Date.add(-1) |> Date.to_erl(), today |> Date.add(365) |> Date.to_erl()}
-    peer = [key: key, digest: :sha256, validity: Keyword.get(opts, :validity, a_year)]
+    # The name of this machine, by default.
+    names =
+      for name <- Keyword.take(opts, [:name]),
+          do: {:Extension, {2, 5, 29, 17}, false, [dNSName: to_charlist(elem(name, 1))]}
+
+    peer = [
+      key: key,
+      digest: :sha256,
+      validity: Keyword.get(opts, :validity, a_year),
+      extensions: names
+    ]
 
     :public_key.pkix_test_data(%{
       root: [key: {:namedCurve, :secp256r1}, digest: :sha256],

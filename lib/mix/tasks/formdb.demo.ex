@@ -17,7 +17,7 @@ defmodule Mix.Tasks.Formdb.Demo do
 
   use Mix.Task
 
-  alias FormdbHttp.{Config, Httpc, JSON}
+  alias FormdbHttp.{Config, Httpc, JSON, OwnServer}
 
   @database "/api/v1/databases/demo"
   @earthquakes "priv/samples/earthquakes.geojson"
@@ -62,16 +62,10 @@ defmodule Mix.Tasks.Formdb.Demo do
 
   defp configured_url do
     case Config.from_application() do
-      {:ok, config} -> url(config.host, config.port)
+      {:ok, config} -> OwnServer.url(config)
       {:error, message} -> Mix.raise("The configuration is wrong:\n" <> message)
     end
   end
-
-  # A server that listens everywhere is reached on loopback.
-  defp url({0, 0, 0, 0}, port), do: url({127, 0, 0, 1}, port)
-  defp url({0, 0, 0, 0, 0, 0, 0, 0}, port), do: url({0, 0, 0, 0, 0, 0, 0, 1}, port)
-  defp url(host, port) when tuple_size(host) == 8, do: "http://[#{:inet.ntoa(host)}]:#{port}"
-  defp url(host, port), do: "http://#{:inet.ntoa(host)}:#{port}"
 
   defp formdb?(url) do
     with {:ok, {200, body}} <- send_request(:get, url <> "/api/v1/version"),
@@ -254,12 +248,18 @@ defmodule Mix.Tasks.Formdb.Demo do
     case send_request(method, url, body) do
       {:ok, {status, answer}} when status in 200..299 -> decode(answer)
       {:ok, {status, answer}} -> Mix.raise("#{url} answered #{status}: #{answer}")
-      {:error, reason} -> Mix.raise("#{url} does not answer: #{inspect(reason)}")
+      {:error, reason} -> Mix.raise("#{url} does not answer: #{Httpc.worded(reason)}")
     end
   end
 
   defp send_request(method, url, body \\ nil) do
-    Httpc.request(method, url, [], body, connect_timeout: @connect_ms, timeout: @answer_ms)
+    options = [
+      connect_timeout: @connect_ms,
+      timeout: @answer_ms,
+      ssl: OwnServer.unverified()
+    ]
+
+    Httpc.request(method, url, [], body, options)
   end
 
   defp decode(text), do: JSON.decode!(text)
