@@ -209,10 +209,21 @@ defmodule FormdbHttpWeb.Plug do
 
   # What is sent on the connection after an answer to such a client nobody knows: it may leave out the
   # body that it has not been asked for.
-  defp unread({status, headers, body}, req) do
-    if Body.awaited?(req.headers) and Plug.Conn.get_http_protocol(Body.conn()) == :"HTTP/1.1",
-      do: {status, Map.put(headers, "connection", "close"), body},
-      else: {status, headers, body}
+  defp unread({status, headers, body} = answer, req) do
+    cond do
+      Body.asked?() or req.body_length == 0 ->
+        answer
+
+      Plug.Conn.get_http_protocol(Body.conn()) == :"HTTP/2" ->
+        Body.discard(req.body_length)
+        answer
+
+      Body.awaited?(req.headers) ->
+        {status, Map.put(headers, "connection", "close"), body}
+
+      true ->
+        answer
+    end
   end
 
   defp web_socket?(%{headers: %{"upgrade" => protocol}}),

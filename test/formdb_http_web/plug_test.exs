@@ -306,6 +306,19 @@ defmodule FormdbHttpWeb.PlugTest do
       assert {taken.status, taken.headers["connection"]} == {201, nil}
     end
 
+    test "that nobody wants are taken over HTTP/2, where the answer might be lost", %{db: db} do
+      headers = [{"origin", "https://evil.example"} | json_headers()]
+
+      for {protocol, asked} <- ["HTTP/2": [byte_size(@feature)], "HTTP/1.1": []] do
+        conn = PlugHost.conn("POST", "/formdb#{db}/features", headers: headers, body: @feature)
+        %{adapter: {name, server}} = conn
+        conn = %{conn | adapter: {name, Map.put(server, :protocol, protocol)}}
+        conn = FormdbHttpWeb.Plug.call(conn, FormdbHttpWeb.Plug.init(@at))
+        assert {protocol, PlugHost.answer(conn).status} == {protocol, 403}
+        assert {protocol, PlugHost.asked(conn)} == {protocol, asked}
+      end
+    end
+
     test "that parsers have left alone are read", %{db: db} do
       opts = [headers: json_headers(), body: @feature, parsed: %{}]
       assert %{status: 201} = ask("POST", db <> "/features", opts)

@@ -71,7 +71,8 @@ defmodule Plug.Conn do
     end
   end
 
-  def get_http_protocol(%__MODULE__{}), do: :"HTTP/1.1"
+  def get_http_protocol(%__MODULE__{adapter: {_name, server}}),
+    do: Map.get(server, :protocol, :"HTTP/1.1")
 
   # A test may give the server another name.
   defp ask(%{adapter: {name, %{host: host, turn: turn} = server}} = conn, what) do

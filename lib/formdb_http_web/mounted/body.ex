@@ -15,6 +15,8 @@ defmodule FormdbHttpWeb.Mounted.Body do
 
   @first_bytes 65_536
   @least_bytes 4_096
+  @discarded_bytes 65_536
+  @discard_ms 100
   @slow_ms 250
   @quick_ms 25
 
@@ -52,12 +54,26 @@ defmodule FormdbHttpWeb.Mounted.Body do
   def announced(%{"content-type" => _type}), do: :unknown
   def announced(_headers), do: 0
 
-  @doc "Whether a client waits for leave to send its body (RFC 9110, 10.1.1) that nobody gave it."
+  @doc "Whether a client waits for leave to send its body (RFC 9110, 10.1.1)."
   @spec awaited?(map()) :: boolean()
-  def awaited?(%{"expect" => expect}),
-    do: String.downcase(expect, :ascii) == "100-continue" and Process.get(@part) == nil
-
+  def awaited?(%{"expect" => expect}), do: String.downcase(expect, :ascii) == "100-continue"
   def awaited?(_headers), do: false
+
+  @doc "Whether anything of the body was asked for."
+  @spec asked?() :: boolean()
+  def asked?, do: Process.get(@part) != nil
+
+  @doc """
+  Takes a body that nobody wants, if it is small. A server of HTTP/2 resets the stream of an answer
+  that goes out before the body has come, and some clients lose the answer by that.
+  """
+  @spec discard(non_neg_integer() | :unknown) :: :ok
+  def discard(length) when length in 1..@discarded_bytes do
+    read_part(length: length, read_length: length, read_timeout: @discard_ms)
+    :ok
+  end
+
+  def discard(_large_or_unknown), do: :ok
 
   @doc "The reader of this request, for `FormdbHttpWeb.Request`."
   @spec new(term(), map(), FormdbHttpWeb.Settings.t()) :: {module(), term()}
