@@ -137,7 +137,8 @@ defmodule FormdbHttp.Backup do
 
   @doc "Checks every byte of a backup."
   @spec verify(Path.t(), progress()) :: Types.result(Types.Backup.manifest())
-  def verify(dir, progress), do: Engine.work(&Native.backup_verify(dir, &1), progress)
+  def verify(dir, progress),
+    do: (&Native.backup_verify(dir, &1)) |> Engine.work(progress) |> explained(dir)
 
   @doc """
   Makes a database in the folder `to`, which is not there yet, of a backup: up to the block
@@ -145,8 +146,51 @@ defmodule FormdbHttp.Backup do
   """
   @spec restore(Path.t(), Path.t(), non_neg_integer() | nil, progress()) ::
           Types.result(Types.Backup.restored())
-  def restore(from, to, until, progress),
-    do: Engine.work(&Native.backup_restore(from, to, until, &1), progress)
+  def restore(from, to, until, progress) do
+    (&Native.backup_restore(from, to, until, &1))
+    |> Engine.work(progress)
+    |> explained(from)
+  end
+
+  # What there is in the place of a backup.
+  defp explained({:error, %Error{code: :backup_not_found} = error}, dir) do
+    case instead(dir) do
+      nil -> {:error, error}
+      detail -> {:error, %{error | detail: detail}}
+    end
+  end
+
+  defp explained(result, _dir), do: result
+
+  defp instead(dir) do
+    names = with {:ok, names} <- File.ls(dir), do: names, else: ({:error, _reason} -> [])
+
+    cond do
+      part?(names) ->
+        "#{dir} has no MANIFEST.json, which a whole backup has: it was not copied to its end, or has lost it"
+
+      backup = newest(dir, names) ->
+        "#{dir} is no backup but a folder of backups; name one of them, such as #{backup}"
+
+      true ->
+        nil
+    end
+  end
+
+  defp part?(names), do: Enum.any?(~w(MANIFEST.sha256 files), &(&1 in names))
+
+  # One that says of itself that it is a backup; in the folder of those of all databases, of any of these.
+  defp newest(dir, names) do
+    paths = names |> Enum.sort(:desc) |> Enum.map(&Path.join(dir, &1))
+
+    Enum.find(paths, &manifest?/1) ||
+      paths
+      |> Enum.flat_map(&Path.wildcard(Path.join(&1, "*")))
+      |> Enum.sort(:desc)
+      |> Enum.find(&manifest?/1)
+  end
+
+  defp manifest?(dir), do: File.regular?(Path.join(dir, "MANIFEST.json"))
 
   ## Dumps
 
@@ -157,14 +201,19 @@ defmodule FormdbHttp.Backup do
 
   @doc "The same of a database in a folder that nobody has open, or of a backup."
   @spec dump_closed(Path.t(), Path.t(), progress()) :: Types.result(Types.Backup.dump())
-  def dump_closed(from, to, progress) do
+  def dump_closed(dir, to, progress) do
     {from, name} =
-      with {:ok, text} <- File.read(Path.join(from, "MANIFEST.json")),
+      with {:ok, text} <- File.read(Path.join(dir, "MANIFEST.json")),
            {:ok, %{"database" => name}} when is_binary(name) <- JSON.decode(text),
-           do: {Path.join(from, "files"), name},
-           else: (_none -> {from, from |> Path.expand() |> Path.basename()})
+           do: {Path.join(dir, "files"), name},
+           else: (_none -> {dir, dir |> Path.expand() |> Path.basename()})
 
-    Engine.work(&Native.dump_closed(from, name, to, &1), progress)
+    with {:error, error} <- Engine.work(&Native.dump_closed(from, name, to, &1), progress) do
+      # One that has no journal may be a folder of backups, or a part of one.
+      if from == dir and not File.dir?(Path.join(dir, "journal")) and instead(dir),
+        do: {:error, %{error | detail: instead(dir)}},
+        else: {:error, error}
+    end
   end
 
   @doc "Makes a database in the folder `to` of a dump; progress is told in blocks."

@@ -8,6 +8,9 @@ defmodule FormdbHttp.Inspection do
   @typedoc "Called with bytes done and in all."
   @type progress :: (non_neg_integer(), non_neg_integer() -> term())
 
+  # What the line of progress says, in the process that has one.
+  @shown {__MODULE__, :shown}
+
   @doc """
   The folders of the databases in `dir`: itself, if it is one, or else those in it,
   sorted. A folder with the name of a database or with anything that only a database has
@@ -69,16 +72,29 @@ defmodule FormdbHttp.Inspection do
   def salvage(from, to, beyond?, progress),
     do: Engine.work(&Native.inspect_salvage(from, to, beyond?, &1), progress)
 
-  @doc "A progress function that keeps one line of standard error up to date."
-  @spec progress_line(String.t(), String.t()) :: progress()
-  def progress_line(label, unit \\ "bytes") do
-    fn done, total ->
-      percent = if total > 0, do: div(done * 100, total), else: 100
-      IO.write(:stderr, "\r#{label}: #{done} of #{total} #{unit}, #{percent} %")
+  @doc """
+  A progress function that keeps one line of the terminal up to date, by standard error: `end_progress/0`
+  ends it. Where that is no terminal, as in a job of cron, it says nothing.
+  """
+  @spec progress_line(String.t()) :: progress()
+  def progress_line(label) do
+    case :io.columns(:standard_error) do
+      {:ok, _columns} -> &show(label, &1, &2)
+      {:error, _no_terminal} -> fn _done, _total -> :ok end
     end
   end
 
-  @doc "Ends that line."
+  # In percent: a command may read everything more than once. The engine reports to this process.
+  defp show(label, done, total) do
+    permille = if total > 0, do: div(done * 1000, total), else: 1000
+
+    if Process.put(@shown, permille) != permille,
+      do: IO.write(:stderr, "\r#{label}: #{div(permille, 10)}.#{rem(permille, 10)} %")
+
+    :ok
+  end
+
+  @doc "Ends that line, if there is one."
   @spec end_progress() :: :ok
-  def end_progress, do: IO.write(:stderr, "\n")
+  def end_progress, do: if(Process.delete(@shown), do: IO.write(:stderr, "\n"), else: :ok)
 end

@@ -31,8 +31,8 @@ defmodule FormdbHttpCli.Backup do
 
     What the newest backup of the same database beside the new one has is read, and linked where it
     is whole: only what is new or damaged there is copied.
-    Progress goes to standard error, the report to standard output. What fails leaves nothing,
-    and the exit status is 1.
+    Progress goes to standard error where that is a terminal, the report to standard output. What fails
+    leaves nothing, and the exit status is 1.
     """
   end
 

@@ -23,9 +23,8 @@ defmodule FormdbHttpCli.Dump do
     that is open. FILE is a new file, a pipe such as `>(zstd -o air.ndjson.zst)`, or `-` for standard
     output. docs/FORMAT.md has what the lines hold.
 
-    Progress goes to standard error, the report to standard output, or to standard error where the lines
-    go there. What fails leaves no file, and the
-    exit status is 1.
+    Progress goes to standard error where that is a terminal, the report to standard output, or to standard
+    error where the lines go there. What fails leaves no file, and the exit status is 1.
     """
   end
 

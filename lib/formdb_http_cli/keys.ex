@@ -39,7 +39,7 @@ defmodule FormdbHttpCli.Keys do
     strict = [file: :string, scope: :string, expires: :string]
 
     case OptionParser.parse(arguments, strict: strict) do
-      {options, ["create", name], []} -> create(file(options), name, options)
+      {options, ["create", name], []} -> create(file(options), name, scoped(options))
       {options, ["list"], []} -> list(file(options))
       {options, ["revoke", name], []} -> revoke(file(options), name)
       _other -> Command.refuse(@usage)
@@ -51,8 +51,15 @@ defmodule FormdbHttpCli.Keys do
       Command.refuse("which file? " <> @usage)
   end
 
+  defp scoped(options) do
+    if options[:scope],
+      do: options,
+      else:
+        Command.refuse(~s(what may it do? Say --scope, such as "read:* write:team-*". ) <> @usage)
+  end
+
   defp create(file, name, options) do
-    with {:ok, key} <- ApiKeys.create(file, name, options[:scope] || "", options[:expires]) do
+    with {:ok, key} <- ApiKeys.create(file, name, options[:scope], options[:expires]) do
       Command.say(key)
     else
       {:error, why} -> Command.refuse(why)

@@ -35,7 +35,7 @@ defmodule FormdbHttpCli.LoadDump do
 
   defp load(file, dir) do
     :ok = Command.check_new_database(dir)
-    progress = Inspection.progress_line(file, "blocks")
+    progress = Inspection.progress_line(file)
 
     result =
       Owner.keep(dir, fn ->

@@ -23,7 +23,11 @@ defmodule FormdbHttpCli.Restore do
     checked on the way; what fails leaves nothing, and the exit status is 1.
 
     With `--until` the database ends with block SEQ; where that lies within a transaction, with the
-    transaction before it, since there is never a part of one.
+    transaction before it, since there is never a part of one. The last block before a time is found where the
+    database is open, in `seq` of
+    `GET /api/v1/databases/DATABASE/features?count=true&as_of=TIME`, and in the backup itself by
+
+        mix formdb.dump BACKUP - | jq -r 'select(.time < "2026-01-31T12:36:00") | .seq' | tail -1
 
     The database has the same blocks and the same Merkle root as the original had, and a log id of its
     own: clients that follow the original begin anew. Its webhooks are paused.
@@ -32,10 +36,24 @@ defmodule FormdbHttpCli.Restore do
 
   @impl true
   def run(arguments) do
-    case OptionParser.parse(arguments, strict: [until: :integer]) do
-      {[until: until], _, _} when until < 0 -> Command.refuse(@usage)
-      {options, [from, to], []} -> restore(from, to, options[:until])
+    case OptionParser.parse(arguments, strict: [until: :string]) do
+      {options, [from, to], []} -> restore(from, to, until(options[:until]))
       _other -> Command.refuse(@usage)
+    end
+  end
+
+  defp until(nil), do: nil
+
+  defp until(text) do
+    case Integer.parse(text) do
+      {seq, ""} when seq >= 0 ->
+        seq
+
+      _other ->
+        Command.refuse(
+          "--until is #{inspect(text)}; expected the sequence of a block. `mix help formdb.restore` says how the " <>
+            "last one before a time is found"
+        )
     end
   end
 
@@ -57,6 +75,7 @@ defmodule FormdbHttpCli.Restore do
           "  Merkle root #{restored.root}\n",
           "  log #{restored.log}, which was #{restored.backup.log}\n",
           within(until, restored.seq),
+          empty(restored),
           "  #{restored.bytes} bytes"
         ])
 
@@ -70,4 +89,9 @@ defmodule FormdbHttpCli.Restore do
 
   defp within(until, seq),
     do: "  block #{until} lies within a transaction, so it ends with the one before, at #{seq}\n"
+
+  defp empty(%{seq: 0, backup: %{seq: seq}}) when seq > 0,
+    do: "  nothing is in it: of the backup's #{seq} blocks none is restored\n"
+
+  defp empty(_restored), do: []
 end

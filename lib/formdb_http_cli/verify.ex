@@ -23,8 +23,8 @@ defmodule FormdbHttpCli.Verify do
     sequences, commit times and what each block says, the Merkle root of every commit,
     and the derived data (footers and index snapshots). Nothing is changed.
 
-    Progress goes to standard error, the report to standard output. The exit status is 0
-    when everything is sound, else 1. `mix formdb.doctor` explains what is wrong and what
+    Progress goes to standard error where that is a terminal, the report to standard
+    output. The exit status is 0 when everything is sound, else 1. `mix formdb.doctor` explains what is wrong and what
     to do about it.
 
     It neither starts a server nor needs one. A database that a server has open cannot

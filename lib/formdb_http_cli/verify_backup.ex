@@ -6,7 +6,7 @@ defmodule FormdbHttpCli.VerifyBackup do
   alias FormdbHttp.{Backup, Inspection}
   alias FormdbHttpCli.Command
 
-  @usage "usage: mix formdb.verify_backup DIR (a backup, a folder of backups, or FORMDB_BACKUP_DIR)"
+  @usage "usage: mix formdb.verify_backup DIR, where DIR is a backup, or a folder of backups of one database or of all"
 
   @parts ~w(MANIFEST.json MANIFEST.sha256 files)
 

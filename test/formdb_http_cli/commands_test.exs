@@ -5,7 +5,7 @@ defmodule FormdbHttpCli.CommandsTest do
 
   import ExUnit.CaptureIO
 
-  alias FormdbHttp.{Certificates, CommandNames, Config, Error, ServerProcess}
+  alias FormdbHttp.{Certificates, CommandNames, Config, Error, Inspection, ServerProcess}
   alias FormdbHttpCli.{Command, Running}
   alias FormdbHttpWeb.Endpoint
 
@@ -248,6 +248,125 @@ defmodule FormdbHttpCli.CommandsTest do
   defp environment(variables) do
     System.put_env(variables)
     on_exit(fn -> for {name, _value} <- variables, do: System.delete_env(name) end)
+  end
+
+  # Of a closed database with a block, in a folder of backups: two of them.
+  defp backups(folder) do
+    name = database()
+
+    {:ok, _} =
+      FormdbHttp.put_feature(name, %{
+        "type" => "Feature",
+        "id" => "a",
+        "geometry" => nil,
+        "properties" => %{}
+      })
+
+    :ok = FormdbHttp.close(name)
+    from = Path.join(Config.load!().data_dir, name)
+
+    for backup <- ["one", "two"] do
+      to = Path.join([folder, name, backup])
+      assert {:ok, _report} = FormdbHttp.Backup.take_closed(from, to, fn _done, _total -> :ok end)
+    end
+
+    Path.join(folder, name)
+  end
+
+  test "what stands in the place of a backup is told", %{tmp_dir: folder} do
+    backups = backups(folder)
+    to = Path.join(folder, "new")
+
+    for dir <- [backups, folder], arguments <- [["restore", dir, to], ["dump", dir, to]] do
+      assert {1, out, _progress} = run(arguments)
+
+      assert out =~
+               "#{dir} is no backup but a folder of backups; name one of them, such as #{backups}/two"
+    end
+
+    # A copy that was cut off: the manifest comes last.
+    one = Path.join(backups, "one")
+    File.rm!(Path.join(one, "MANIFEST.json"))
+
+    for arguments <- [["restore", one, to], ["dump", one, to], ["verify-backup", one]] do
+      assert {1, out, _progress} = run(arguments)
+      assert out =~ "#{one} has no MANIFEST.json"
+    end
+
+    refute File.exists?(to)
+  end
+
+  test "a block to restore to is a sequence", %{tmp_dir: folder} do
+    backup = Path.join(backups(folder), "one")
+
+    for until <- ["2026-01-31T12:36:00Z", "-1", "1x"] do
+      assert {1, "", err} = run(["restore", backup, Path.join(folder, "new"), "--until=#{until}"])
+      assert err =~ "--until is #{inspect(until)}; expected the sequence of a block"
+      assert err =~ "formdb-server help restore"
+    end
+
+    assert {0, out, _progress} =
+             run(["restore", backup, Path.join(folder, "new"), "--until", "0"])
+
+    assert out =~ "nothing is in it: of the backup's 1 blocks none"
+
+    assert {0, out, _progress} =
+             run(["restore", backup, Path.join(folder, "all"), "--until", "1"])
+
+    refute out =~ "nothing is in it"
+  end
+
+  test "a key is made for what it may do", %{tmp_dir: folder} do
+    file = Path.join(folder, "keys.json")
+    assert {1, "", err} = run(["keys", "create", "x", "--file", file])
+    assert err =~ "what may it do? Say --scope"
+  end
+
+  # Standard error, as it is told what it may show; whether it is a terminal.
+  defp device(terminal?, said) do
+    receive do
+      {:io_request, from, ref, {:get_geometry, :columns}} ->
+        send(from, {:io_reply, ref, if(terminal?, do: 80, else: {:error, :enotsup})})
+        device(terminal?, said)
+
+      {:io_request, from, ref, {:put_chars, _encoding, text}} ->
+        send(from, {:io_reply, ref, :ok})
+        device(terminal?, [said, text])
+
+      {:said, pid} ->
+        send(pid, {:text, IO.iodata_to_binary(said)})
+    end
+  end
+
+  defp progress(terminal?, work) do
+    before = Process.whereis(:standard_error)
+    device = spawn_link(fn -> device(terminal?, []) end)
+    Process.unregister(:standard_error)
+    Process.register(device, :standard_error)
+
+    try do
+      work.()
+    after
+      Process.unregister(:standard_error)
+      Process.register(before, :standard_error)
+    end
+
+    send(device, {:said, self()})
+    assert_receive {:text, text}
+    text
+  end
+
+  test "progress is told to a terminal, once, and to nobody else" do
+    work = fn ->
+      tell = Inspection.progress_line("x")
+      for done <- [0, 1, 1, 500, 1000], do: tell.(done, 1000)
+      Inspection.end_progress()
+      # Where there was none, there is no line to end.
+      Inspection.end_progress()
+    end
+
+    assert progress(true, work) == "\rx: 0.0 %\rx: 0.1 %\rx: 50.0 %\rx: 100.0 %\n"
+    assert progress(false, work) == ""
   end
 
   describe "a server with TLS" do
