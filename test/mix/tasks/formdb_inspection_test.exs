@@ -77,7 +77,8 @@ defmodule Mix.Tasks.Formdb.InspectionTest do
     {0, out, err} = run(Verify, [dir])
     assert out =~ "#{dir}: sound\n  20 blocks in 20 transactions"
     assert out =~ "Merkle root #{root}"
-    assert err =~ ~r/bytes, 100 %/
+    # Progress is for terminals.
+    assert err == ""
     {0, out, _} = run(Doctor, [dir])
     assert out =~ root and out =~ "There is nothing to do."
     assert contents(dir) == before
@@ -96,10 +97,10 @@ defmodule Mix.Tasks.Formdb.InspectionTest do
     assert String.to_integer(beyond) in 1..19
 
     saved = dir <> "-saved"
-    {0, out, err} = run(Doctor, [dir, "--salvage", saved])
+    {0, out, ""} = run(Doctor, [dir, "--salvage", saved])
     assert [_, blocks] = Regex.run(~r/salvaged (\d+) blocks/, out)
     assert String.to_integer(blocks) in 1..19
-    assert out =~ "not copied: " and err =~ "%"
+    assert out =~ "not copied: "
     assert out =~ readable
     {1, out, _} = run(Doctor, [dir, "--salvage", saved])
     assert out =~ "nothing was salvaged" and out =~ "not empty"
