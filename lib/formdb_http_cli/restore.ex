@@ -27,7 +27,7 @@ defmodule FormdbHttpCli.Restore do
     database is open, in `seq` of
     `GET /api/v1/databases/DATABASE/features?count=true&as_of=TIME`, and in the backup itself by
 
-        mix formdb.dump BACKUP - | jq -r 'select(.time < "2026-01-31T12:36:00") | .seq' | tail -1
+        mix formdb.dump BACKUP - | jq -r 'select(.time != null and .time < "2026-01-31T12:36:00") | .seq' | tail -1
 
     The database has the same blocks and the same Merkle root as the original had, and a log id of its
     own: clients that follow the original begin anew. Its webhooks are paused.
