@@ -16,8 +16,9 @@ defmodule FormdbHttp.Httpc do
     # An address of IPv6, or a name that has no other.
     :ok = Function.capture(:httpc, :set_options, 1).(ipfamily: :inet6fb4)
     # It names an address of IPv6 without its brackets.
-    host = String.to_charlist(URI.parse(url).authority || "")
-    headers = [{~c"host", host} | headers]
+    %URI{host: host, port: port} = URI.parse(url)
+    host = if host && host =~ ":", do: "[#{host}]", else: host
+    headers = [{~c"host", String.to_charlist("#{host}:#{port}")} | headers]
     url = String.to_charlist(url)
     asked = if body, do: {url, headers, ~c"application/json", body}, else: {url, headers}
     options = [autoredirect: false] ++ options

@@ -10,8 +10,10 @@ defmodule FormdbHttpWeb.Mounted.Sending do
 
   @piece_bytes 262_144
 
-  @doc "Sends the answer to a request, and gives the conn, halted."
-  @spec send(Request.answer(), Settings.t()) :: term()
+  @doc """
+  Sends the answer to a request, and gives the conn, halted. One that is whole needs no settings.
+  """
+  @spec send(Request.answer(), Settings.t() | nil) :: term()
   def send({status, headers, body}, settings) do
     Body.conn() |> fields(headers) |> give(status, body, settings) |> Plug.Conn.halt()
   end
