@@ -46,7 +46,8 @@ defmodule Mix.Tasks.Formdb.CredentialsTest do
     assert run(Keys, ["revoke", "backup"] ++ args) == ["backup is revoked"]
     assert run(Keys, ["list"] ++ args) == []
     assert refused(Keys, ["revoke", "backup"] ++ args) =~ "there is no"
-    assert refused(Keys, ["create", "x"] ++ args) =~ "expected ACT:DATABASE"
+    assert refused(Keys, ["create", "x"] ++ args) =~ "Say --scope"
+    assert refused(Keys, ["create", "x", "--scope", ""] ++ args) =~ "expected ACT:DATABASE"
     assert refused(Keys, ["create", "a b", "--scope", "read:*"] ++ args) =~ "the name is"
     assert refused(Keys, ["create"] ++ args) =~ "usage"
     assert refused(Keys, ["list", "--nonsense"] ++ args) =~ "usage"
