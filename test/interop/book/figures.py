@@ -312,9 +312,11 @@ def running_means_and_profiles(shown):
 def find_by_property(shown):
     quakes = earthquakes()
     mag, net = quakes["mag"], quakes["net"]
+    times = pandas.to_datetime(quakes["time"], unit="ms")
     for part, holds in (("prop.mag=gte:4", (mag >= 4) & (mag < 5)),
                         ("prop.type", quakes["type"].isin(["explosion", "quarry blast"])),
                         ("prop.felt", quakes["felt"] > 0),
+                        ("prop.time", (times >= pandas.Timestamp("2018-02-02")) & (times < pandas.Timestamp("2018-02-03"))),
                         ("prop.place", quakes["place"].str.contains("Alaska", regex=False)),
                         ("prop.net", net.str.startswith("u") & (mag >= 5))):
         same(shown(part)["numberMatched"], int(holds.sum()))
