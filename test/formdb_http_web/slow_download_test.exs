@@ -51,6 +51,8 @@ defmodule FormdbHttpWeb.SlowDownloadTest do
   setup context do
     settings = Map.merge(Config.load!(), Map.get(context, :settings, %{}))
     start_supervised!({Endpoint, settings})
+    # What is not loaded yet matches no pattern.
+    Code.ensure_loaded!(WorkMemory)
     :erlang.trace_pattern(@pages, true, [:call_count])
     on_exit(fn -> :erlang.trace_pattern(@pages, false, [:call_count]) end)
     :ok
