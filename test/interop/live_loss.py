@@ -18,6 +18,7 @@ import asyncio
 import os
 import random
 import resource
+import shutil
 import signal
 import sys
 import tempfile
@@ -238,6 +239,23 @@ def left_open(world):
         time.sleep(0.2)
 
 
+def testify(world):
+    """What each database and its journal say at that moment."""
+    for db in DATABASES:
+        for path in [f"{ROOT}/{db}", f"{ROOT}/{db}/journal?order=desc&limit=3&bodies=false"]:
+            try:
+                answer = urllib.request.urlopen(f"http://127.0.0.1:{world.port}{path}", timeout=10).read()
+                say(f"{path}: {answer.decode()}")
+            except (OSError, ValueError) as why:
+                say(f"{path}: {why}")
+
+
+def kept(server):
+    """A copy of the data and the log that outlives this run."""
+    server.stop()
+    return shutil.copytree(server.folder, tempfile.mkdtemp(prefix="formdb-loss-kept-"), dirs_exist_ok=True)
+
+
 def main():
     began = time.monotonic()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -252,7 +270,9 @@ def main():
             journals = asyncio.run(run(world, server))
             left_open(world)
         except Fault as fault:
-            fail(f"FAILED, SEED={seed}: {fault}")
+            say(f"FAILED, SEED={seed}: {fault}")
+            testify(world)
+            fail(f"the data and the log are kept in {kept(server)}")
         finally:
             server.stop()
         ran = time.monotonic() - began
@@ -261,7 +281,7 @@ def main():
             compare(world, entries)
             mistakes = planted(world, entries, world.chance("mistakes"))
         except Fault as fault:
-            fail(f"FAILED, SEED={seed}: {fault}")
+            fail(f"FAILED, SEED={seed}: {fault}; the data and the log are kept in {kept(server)}")
         clients.expect("faults in the server's log", server.faults(), [])
     deliveries = sum(len(one.events) for one in world.followed)
     world.counts["deliveries"] = deliveries
