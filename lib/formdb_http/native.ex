@@ -38,6 +38,8 @@ defmodule FormdbHttp.Native do
   nif memory_work(catalog)
   nif memory_indexes(catalog)
 
+  nif outbox_open()
+  nif outbox_send()
   nif write(catalog, name, request, options, ref), [:write_dirty_cpu, :write_dirty_io]
   nif provenance_member(text)
 

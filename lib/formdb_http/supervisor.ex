@@ -18,6 +18,8 @@ defmodule FormdbHttp.Supervisor do
       [
         # First up, last down: everything below uses the engine's catalog.
         {FormdbHttp.Catalog, config},
+        # Down after the databases, which answer what is queued as they close.
+        FormdbHttp.Outbox,
         {Registry, keys: :unique, name: FormdbHttp.DatabaseRegistry},
         # Up before the databases that start theirs, and down after they have stopped them.
         FormdbHttp.Webhooks.Supervisor,

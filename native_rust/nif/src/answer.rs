@@ -199,4 +199,11 @@ impl Caller {
             (reference.load(env), tagged(env, result)).encode(env)
         });
     }
+
+    /// The same from a process.
+    pub(crate) fn answer_from<T: Encoder>(self, env: Env<'_>, result: Result<T, Failure>) {
+        let reference = self.env.run(|own| self.reference.load(own).in_env(env));
+        // The caller may be gone: then nobody waits for the answer.
+        let _ = env.send(&self.pid, (reference, tagged(env, result)));
+    }
 }

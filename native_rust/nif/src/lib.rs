@@ -27,6 +27,7 @@ mod maps;
 mod memory;
 mod new_file;
 mod options;
+mod outbox;
 mod passwords;
 mod process;
 mod proofs;
@@ -95,6 +96,7 @@ mod atoms {
         asc,
         desc,
         queued,
+        answers,
         progress,
         open,
         committing,

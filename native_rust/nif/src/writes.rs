@@ -7,7 +7,7 @@
 use formdb_engine::types::{Antimeridian, OnDuplicate, Warnings};
 use formdb_engine::{
     Ack, Cancel, Condition, Database, Duplicates, Error, IdempotencyKey, InvalidCode, Operation,
-    Order, PreparedCorrection, Puts, RangeQuery, Reply, Undo,
+    Order, PreparedCorrection, Puts, RangeQuery, Undo,
 };
 use rustler::{Binary, Encoder, Env, NifMap, NifTaggedEnum, Term};
 
@@ -205,15 +205,15 @@ impl<C: FnOnce() -> Caller> Answer<'_, '_, C> {
             Ok(Prepared {
                 operations,
                 conditions,
-                or_nothing,
+                or_nothing: optional,
             }) => {
                 let mut transaction = self.options.transaction(self.key);
                 transaction.operations = operations;
                 transaction.conditions = conditions;
                 let caller = (self.caller)();
                 transaction.caller = caller.number();
-                let reply = match or_nothing {
-                    true => caller.reply_or_nothing(),
+                let reply = match optional {
+                    true => caller.reply_with(or_nothing),
                     false => caller.reply(),
                 };
                 self.database.submit(transaction, reply)?;
@@ -241,20 +241,11 @@ impl<C: FnOnce() -> Caller> Answer<'_, '_, C> {
     }
 }
 
-impl Caller {
-    /// Answers with what a commit ended with.
-    pub(crate) fn reply(self) -> Reply {
-        Reply::new(move |answer| self.answer(answer.map(AckTerm).map_err(Failure)))
-    }
-
-    /// The same, but `nil` for an `ack` when a condition did not hold.
-    fn reply_or_nothing(self) -> Reply {
-        Reply::new(move |answer| {
-            self.answer(match answer {
-                Err(Error::Precondition { .. }) => Ok(None),
-                other => other.map(|ack| Some(AckTerm(ack))).map_err(Failure),
-            });
-        })
+/// What is told of a write that is left out, and no error, where a condition does not hold.
+fn or_nothing(answer: Result<Ack, Error>) -> Result<Option<Ack>, Error> {
+    match answer {
+        Err(Error::Precondition { .. }) => Ok(None),
+        other => other.map(Some),
     }
 }
 

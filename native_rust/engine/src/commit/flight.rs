@@ -99,7 +99,9 @@ impl Thread {
 
 /// Answer all of these with an error.
 pub(super) fn refuse(pending: impl Iterator<Item = Pending>, error: &Error) {
+    let pending: Vec<_> = pending.collect();
+    let together = pending.len();
     for (_, reply) in pending {
-        reply.send(Err(error.clone()));
+        reply.send(Err(error.clone()), together);
     }
 }

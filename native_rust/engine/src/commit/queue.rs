@@ -29,11 +29,18 @@ pub struct Reply {
     since: Instant,
 }
 
-type Answer = Box<dyn FnOnce(Result<Ack>) + Send>;
+/// Called with the answer, and with how many are given one after the other of which it is one.
+type Answer = Box<dyn FnOnce(Result<Ack>, usize) + Send>;
 
 impl Reply {
     /// Answer by calling `f`, which must not block.
     pub fn new(f: impl FnOnce(Result<Ack>) + Send + 'static) -> Self {
+        Self::of_several(|answer, _together| f(answer))
+    }
+
+    /// The same. `f` is also told how many answers the committer gives one after the other, of
+    /// which this is one: so they may be sent on together.
+    pub fn of_several(f: impl FnOnce(Result<Ack>, usize) + Send + 'static) -> Self {
         Self {
             answer: Some(Box::new(f)),
             since: Instant::now(),
@@ -57,9 +64,9 @@ impl Reply {
     /// not called either.
     pub(crate) fn after(self, f: impl FnOnce(&Result<Ack>) + Send + 'static) -> Self {
         self.wrapped(|then| {
-            Box::new(move |answer| {
+            Box::new(move |answer, together| {
                 f(&answer);
-                then(answer);
+                then(answer, together);
             })
         })
     }
@@ -67,16 +74,17 @@ impl Reply {
     /// The same, and give memory back when it is answered, or will not be.
     pub(crate) fn holding(self, memory: impl Send + 'static) -> Self {
         self.wrapped(|then| {
-            Box::new(move |answer| {
+            Box::new(move |answer, together| {
                 drop(memory);
-                then(answer);
+                then(answer, together);
             })
         })
     }
 
-    pub(crate) fn send(mut self, answer: Result<Ack>) {
+    /// Answer, as one of so many who are answered now.
+    pub(crate) fn send(mut self, answer: Result<Ack>, together: usize) {
         if let Some(f) = self.answer.take() {
-            f(answer);
+            f(answer, together);
         }
     }
 
@@ -89,7 +97,7 @@ impl Reply {
 impl Drop for Reply {
     fn drop(&mut self) {
         if let Some(f) = self.answer.take() {
-            f(Err(Error::Closed));
+            f(Err(Error::Closed), 1);
         }
     }
 }

@@ -77,8 +77,9 @@ impl Committer {
         for ((_, reply), _) in &answers {
             commits.observe_duration(now - reply.since());
         }
+        let together = answers.len();
         for ((_, reply), outcome) in answers {
-            reply.send(outcome.answer());
+            reply.send(outcome.answer(), together);
         }
         let archived = guarded(|| {
             self.archive();

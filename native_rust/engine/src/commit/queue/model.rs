@@ -178,7 +178,7 @@ fn committer(world: &World, mut intake: Intake<Item>, end: End) -> Vec<Id> {
         };
         reply
             .into_iter()
-            .for_each(|reply| reply.send(answer.clone()));
+            .for_each(|reply| reply.send(answer.clone(), 1));
         taken.len()
     };
     let mut turns = 0;
