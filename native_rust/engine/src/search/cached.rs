@@ -53,7 +53,8 @@ impl Database {
     /// The same answer if it is kept, or if it is a small first page of a search by place,
     /// without filters, wholly in memory; `None` if it is neither: then
     /// [`Database::search`] has it. No file work, and bounded to some tens of
-    /// microseconds, so it is safe where blocking is not.
+    /// microseconds, of what is near a position to a quarter of a millisecond, so it is
+    /// safe where blocking is not.
     ///
     /// # Errors
     /// As [`Database::search`].

@@ -15,6 +15,7 @@ use std::collections::{BinaryHeap, HashMap};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use memchr::memmem;
 use serde::Serializer;
 
 use super::area::{Near, each_in_box};
@@ -96,9 +97,9 @@ pub(super) fn search(
 }
 
 /// Features of a page that is made in memory.
-const FEW: usize = 64;
+const FEW: usize = 128;
 /// Calls of [`Walk::bound`] for them: some tens of microseconds.
-const LITTLE_WORK: usize = 384;
+const LITTLE_WORK: usize = 768;
 
 /// The first page of a search without filters, if it has no more than so many bytes and is wholly
 /// in memory; none where more than that, or longer than the budget has, is needed to tell. No file
@@ -112,11 +113,12 @@ pub(super) fn search_in_memory(
 ) -> Result<Option<FeaturePage>> {
     let point = check(near)?;
     let (k, wanted) = wanted(search, near, 0);
-    if wanted > FEW || !search.filters.is_empty() {
+    // Within a radius there may be few, however many are wanted.
+    if (wanted > FEW && near.radius.is_none()) || !search.filters.is_empty() {
         return Ok(None);
     }
     let walk = Walk::new(state, search, near, (point, None), search.as_of, budget)?;
-    let Some(found) = walk.nearest_in_memory(wanted + 1)? else {
+    let Some(found) = walk.nearest_in_memory(wanted.saturating_add(1))? else {
         return Ok(None);
     };
     let left = Cell::new(bytes);
@@ -347,7 +349,8 @@ impl<'q> Walk<'q> {
 
     /// The same from few candidates and geometries in memory; none if these do not tell.
     fn nearest_in_memory(&self, wanted: usize) -> Result<Option<Vec<Neighbor>>> {
-        let (candidates, stopped) = self.in_order(wanted.saturating_add(16), LITTLE_WORK);
+        let few = wanted.min(FEW) + 16;
+        let (candidates, stopped) = self.in_order(few, LITTLE_WORK);
         if stopped.is_some() {
             return Ok(None);
         }
@@ -550,8 +553,7 @@ fn push_with_distance(
 ) -> Result<()> {
     /// What may be the name of a member.
     const NAME: &[u8] = b"\"distance\"";
-    let named = feature.windows(NAME.len()).any(|w| w == NAME);
-    if named {
+    if memmem::find(feature, NAME).is_some() {
         // Perhaps deeper down; but if it is a member of the feature it gives way.
         let members = Source::new(feature)?.members("a feature")?;
         let ours = ["distance", "formdb"];
