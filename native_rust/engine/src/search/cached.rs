@@ -83,8 +83,9 @@ impl Database {
     }
 
     /// The same answer if it is kept, or if a search by place without filters has few
-    /// candidates, whose geometries are in memory; `None` if it is neither. No file work, and
-    /// bounded to some tens of microseconds, so it is safe where blocking is not.
+    /// candidates, whose geometries are in memory, or if the index counts them; `None` if it is
+    /// none of these. No file work, and bounded to a quarter of a millisecond, so it is safe
+    /// where blocking is not.
     ///
     /// # Errors
     /// As [`Database::count`].

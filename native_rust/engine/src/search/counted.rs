@@ -1,7 +1,9 @@
 //! Counts that the index keeps: how many of the features asked for need not be looked at.
 
 use crate::error::Result;
-use crate::index::{CountStep, CountWalk, Hit};
+use crate::index::{CountStep, CountWalk, Hit, Placed};
+use crate::state::State;
+use crate::types::Rect;
 
 use super::Question;
 
@@ -34,25 +36,47 @@ impl Question<'_> {
             return Ok(None);
         }
         let pieces = self.target.pieces();
-        let mut walk = CountWalk::new(pieces, self.at);
-        let (mut count, mut rest, mut found) = (0, Vec::new(), Vec::new());
-        loop {
-            self.budget.check()?;
-            let settle = |_: &_, there| {
-                count += there;
-                true
-            };
-            let step = features.read().count_box(&mut walk, settle, &mut found);
+        let mut rest = Vec::new();
+        let count = count_box(self.state, pieces, self.at, |found| {
             self.budget.make_room(&mut rest, found.len())?;
             rest.extend(found.drain(..).map(|placed| Hit::new(placed, pieces)));
-            match step {
-                CountStep::More => {}
-                CountStep::GivenUp => return Ok(None),
-                CountStep::Done => break,
-            }
-        }
-        // Closed on the way, the index was empty from there on.
-        self.state.check_open()?;
-        Ok(Some(Counted { count, rest }))
+            self.budget.check()?;
+            Ok(true)
+        })?;
+        Ok(count.map(|count| Counted { count, rest }))
     }
+}
+
+/// How many of what touches one of some pieces as of a sequence need not be looked at; none
+/// where that costs as much as to look at all. After each step `rest` is given what is to be
+/// looked at, to take it out, and says whether to go on: if not, there is none either. No file
+/// work; cost as [`crate::index::FeatureIndex::count_box`].
+///
+/// # Errors
+/// [`crate::Error::Closed`], those of `rest`.
+pub(super) fn count_box(
+    state: &State,
+    pieces: &[Rect],
+    at: u64,
+    mut rest: impl FnMut(&mut Vec<Placed>) -> Result<bool>,
+) -> Result<Option<u64>> {
+    let mut walk = CountWalk::new(pieces, at);
+    let (mut count, mut found) = (0, Vec::new());
+    loop {
+        let settle = |_: &_, there| {
+            count += there;
+            true
+        };
+        let features = state.indexes.features.read();
+        let step = features.count_box(&mut walk, settle, &mut found);
+        drop(features);
+        match (step, rest(&mut found)?) {
+            (CountStep::More, true) => {}
+            (CountStep::More, false) | (CountStep::GivenUp, _) => return Ok(None),
+            (CountStep::Done, _) => break,
+        }
+    }
+    // Closed on the way, the index was empty from there on.
+    state.check_open()?;
+    Ok(Some(count))
 }

@@ -3,10 +3,10 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::area::{Area, QueryGeometry, Target};
-use super::{Search, check_filters, nearby};
+use super::{Search, check_filters, counted, nearby};
 use crate::budget::{Budget, Cancel};
 use crate::db::database::Database;
 use crate::error::{Error, Result};
@@ -14,15 +14,17 @@ use crate::index::{BoxWalk, Hit};
 use crate::read::features::current;
 use crate::read::page::{FeaturePage, Page, check_limit};
 use crate::state::State;
+use crate::types::Rect;
 
-/// Candidates that are looked at.
-const MAX_HITS: usize = 256;
+/// Candidates that are looked at. Few in unit tests, which count more by the index so.
+const MAX_HITS: usize = if cfg!(test) { 16 } else { 256 };
 /// Bytes of a page.
 const MAX_BYTES: usize = 128 << 10;
 /// How long the geometries of all candidates are compared.
 const MAX_TIME: Duration = Duration::from_micros(100);
-/// The same of distances: each takes a microsecond.
-const NEAR_TIME: Duration = Duration::from_micros(250);
+/// The same of distances, each of which takes a microsecond, and of counting: give or take a
+/// step.
+const LONGEST: Duration = Duration::from_micros(250);
 
 impl Database {
     /// The page that a search finds, if that is a small first page, without filters, and
@@ -36,7 +38,7 @@ impl Database {
         let state = &self.state;
         check_limit(search.limit, state.limits.page_items)?;
         if let Area::Near(near) = &search.area {
-            let budget = Budget::brief(&state.memory, NEAR_TIME, Cancel::default());
+            let budget = Budget::brief(&state.memory, LONGEST, Cancel::default());
             let page = nearby::search_in_memory(state, search, near, MAX_BYTES, &budget);
             return match page {
                 Err(Error::Timeout { .. }) => Ok(None),
@@ -72,10 +74,86 @@ impl Database {
     }
 
     /// How many features a search without filters finds, and the sequence that is as of, if
-    /// those are few candidates, all of them in memory.
+    /// those are few candidates, all of them in memory, or if the index counts them.
     pub(crate) fn count_found_in_memory(&self, search: &Search) -> Result<Option<(u64, u64)>> {
-        let found = found(&self.state, search)?;
-        Ok(found.map(|(hits, at)| (hits.len() as u64, at)))
+        let state = &self.state;
+        let looked_at = || {
+            let found = found(state, search)?;
+            Ok::<_, Error>(found.map(|(hits, at)| (hits.len() as u64, at)))
+        };
+        // To find that there are too many takes as long as to count them.
+        if expected(state, search) > MAX_HITS as f64 {
+            let counted = by_index(state, search)?;
+            return counted.map_or_else(looked_at, |counted| Ok(Some(counted)));
+        }
+        let found = looked_at()?;
+        found.map_or_else(|| by_index(state, search), |found| Ok(Some(found)))
+    }
+}
+
+/// About how many features there are in a box, if they lay as densely everywhere.
+fn expected(state: &State, search: &Search) -> f64 {
+    let (area, features) = state.indexes.features.read().area();
+    let (Area::Box(bbox), Some(area)) = (&search.area, area) else {
+        return 0.0;
+    };
+    let size = |rect: &Rect| {
+        let [width, height] = [0, 1].map(|axis| rect.max[axis] - rect.min[axis]);
+        width.max(0.0) * height.max(0.0)
+    };
+    let inside = |piece: &Rect| Rect {
+        min: [0, 1].map(|axis| piece.min[axis].max(area.min[axis])),
+        max: [0, 1].map(|axis| piece.max[axis].min(area.max[axis])),
+    };
+    let pieces = bbox.pieces();
+    let share: f64 = pieces.iter().map(|piece| size(&inside(piece))).sum();
+    // Of an area without a size nobody knows.
+    let share = share / size(&area);
+    if share.is_finite() {
+        share * features as f64
+    } else {
+        0.0
+    }
+}
+
+/// How many features there are, or in a box that few reach over the edges of, and as of which
+/// sequence; none where more than memory, or longer than [`LONGEST`], is needed to tell.
+fn by_index(state: &State, search: &Search) -> Result<Option<(u64, u64)>> {
+    let target = Target::new(&search.area, search.predicate);
+    let everything = matches!(search.area, Area::Everything);
+    if !search.filters.is_empty() || !(everything || target.is_box()) {
+        return Ok(None);
+    }
+    let features = state.indexes.features.read();
+    // Under the lock: see the invariants of `State`.
+    let at = state.at(search.as_of)?;
+    if everything {
+        return Ok(Some((features.count_at(at) as u64, at)));
+    }
+    drop(features);
+    let begun = Instant::now();
+    let budget = Budget::brief(&state.memory, LONGEST, Cancel::default());
+    let (mut looked_at, mut unknown) = (0, false);
+    let count = counted::count_box(state, target.pieces(), at, |found| {
+        for placed in found.drain(..) {
+            let Hit { seq, certain } = Hit::new(placed, target.pieces());
+            if !certain {
+                let Some(geometry) = state.geometries.get(seq) else {
+                    unknown = true;
+                    return Ok(false);
+                };
+                if !target.accepts(&geometry, &budget)? {
+                    continue;
+                }
+            }
+            looked_at += 1;
+        }
+        Ok(begun.elapsed() < LONGEST)
+    });
+    match count {
+        Ok(count) if !unknown => Ok(count.map(|count| (count + looked_at, at))),
+        Ok(_) | Err(Error::Timeout { .. }) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
