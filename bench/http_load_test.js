@@ -17,7 +17,7 @@
 // Environment, or -e:
 //
 //   BASE_URL      http://127.0.0.1:4000
-//   TOKEN         none; sent as `Authorization: Bearer`
+//   TOKEN         none; sent as `Authorization: Bearer`. Its scope is admin:k6-* (it makes a database and purges it)
 //   SCENARIO      all; mix or rate alone
 //   USERS         100; in `rate` the most requests that are under way at once
 //   LISTENERS     10; 0: nobody listens

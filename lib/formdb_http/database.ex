@@ -24,7 +24,7 @@ defmodule FormdbHttp.Database do
   @registry FormdbHttp.DatabaseRegistry
 
   # How often the clock is looked at, and how far behind it may fall unmentioned.
-  @watch_ms 10_000
+  @watch_ms 2_000
   @behind_ms 1_000
 
   @doc "Begins to open the database, or, with `:idle`, waits for what it is told."

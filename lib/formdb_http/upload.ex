@@ -312,22 +312,24 @@ defmodule FormdbHttp.Upload do
     {:ok, wrote(upload, ack)}
   end
 
-  # The key is known with another digest: of a later batch of the same body, or of something
-  # else. Which of them comes out when that batch comes, or the end.
-  defp landed({:error, %Error{code: :idempotency_key_reused} = error}, count, upload)
-       when upload.last_seq == nil,
-       do: {:ok, %{upload | skipped: upload.skipped + count, reused: error}}
+  # The key is known with another digest: of a later batch of the same body, which an earlier
+  # attempt has written, or still writes, or of something else. Which of them comes out when that
+  # batch comes, or the end.
+  defp landed({:error, %Error{code: :idempotency_key_reused} = error}, count, upload),
+    do: {:ok, %{upload | skipped: upload.skipped + count, reused: error}}
 
   defp landed({:error, error}, _count, upload), do: {:error, error, upload}
 
-  # The first answer says what was written of the body before, by an earlier attempt.
-  defp wrote(%{last_seq: nil} = upload, %{whole: {first_seq, blocks}} = ack) do
+  # The first answer, and one after some of other attempts, say what was written of the body by all
+  # of them.
+  defp wrote(%{last_seq: last, reused: reused} = upload, %{whole: {first_seq, blocks}} = ack)
+       when last == nil or reused != nil do
     %{upload | first_seq: first_seq, last_seq: ack.last_seq, blocks: blocks, reused: nil}
   end
 
   defp wrote(upload, ack) do
     blocks = upload.blocks + ack.last_seq - ack.first_seq + 1
-    %{upload | last_seq: ack.last_seq, blocks: blocks, reused: nil}
+    %{upload | last_seq: ack.last_seq, blocks: blocks}
   end
 
   defp counts({:features, _framing}, count, ack),

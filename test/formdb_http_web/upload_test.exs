@@ -107,6 +107,38 @@ defmodule FormdbHttpWeb.UploadTest do
     assert %{"inserted" => 0, "skipped" => 6_000} = again
   end
 
+  # An attempt that broke off goes on with what had come of it, while the next one begins.
+  test "a body that is sent again while it is still being written is written once", %{
+    db: db,
+    base: base
+  } do
+    rows = for n <- 1..30_000, do: ~s({"series_id":"s","timestamp":#{n},"value":#{n}}\n)
+    body = IO.iodata_to_binary(rows)
+    other = IO.iodata_to_binary([Enum.take(rows, 15_000), Enum.drop(rows, 15_001)])
+
+    for round <- 1..8 do
+      key = [{"idempotency-key", "again-#{round}"}]
+      send_it = &post(base <> "/timeseries?unit=us", "application/x-ndjson", &1, key)
+
+      answers =
+        1..4
+        |> Task.async_stream(fn _attempt -> last(send_it.(body)) end, timeout: 60_000)
+        |> Enum.map(fn {:ok, answer} -> answer end)
+
+      for answer <- answers,
+          do: assert(%{"done" => true, "blocks" => 6, "rejected" => []} = answer)
+
+      assert answers |> Enum.map(& &1["inserted"]) |> Enum.sum() == 30_000
+      assert answers |> Enum.map(&(&1["inserted"] + &1["skipped"])) |> Enum.uniq() == [30_000]
+      assert {:ok, %{points: points}} = FormdbHttp.database(db)
+      assert points == 30_000 * round
+
+      # Another one with the same beginning is refused as before.
+      assert send_it.(other).body =~ "idempotency_key_reused"
+      assert {:ok, %{points: ^points}} = FormdbHttp.database(db)
+    end
+  end
+
   test "a provenance that is none is refused", %{base: base} do
     for {query, pointer} <- [
           {"provenance.a=1&provenance.a=2", "/provenance.a"},

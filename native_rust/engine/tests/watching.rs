@@ -107,6 +107,40 @@ fn what_was_written_since_the_last_look_counts() {
 }
 
 #[test]
+fn room_for_the_footers_of_segments_is_not_free() {
+    let fs = SimFs::new();
+    free(&fs, 50 * MIB);
+    let limits = Limits {
+        segment_bytes: MIB,
+        ..limits()
+    };
+    let catalog = catalog(&fs, limits);
+    let missing = || {
+        // What was written is forgotten with a look, as the simulated disk stays as it is.
+        catalog.check().unwrap();
+        50 * MIB - catalog.disk().space().unwrap().free
+    };
+    let database = catalog.open_database("a", true).unwrap();
+    assert_eq!(missing(), 0);
+    let mut most = 0;
+    let ended = (1..5_000).find(|n| {
+        put(&database, &n.to_string()).unwrap();
+        let ends = missing() < most;
+        most = most.max(missing());
+        ends
+    });
+    // One for each block, from its hash and its place.
+    let blocks = ended.unwrap() as u64 - 1;
+    assert_eq!(most, 41 * blocks);
+    assert_eq!(missing(), 41);
+    // Who opens it again owes the same; a closed one nothing.
+    catalog.close_database("a").unwrap();
+    assert_eq!(missing(), 0);
+    catalog.open_database("a", false).unwrap();
+    assert_eq!(missing(), 41);
+}
+
+#[test]
 fn no_snapshot_is_taken_from_a_disk_with_little_room() {
     let snapshots = |fs: &SimFs| {
         let now = fs.now();

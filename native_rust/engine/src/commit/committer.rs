@@ -15,7 +15,7 @@ use crate::commit::guard::guarded;
 use crate::commit::queue::{Intake, Pending, Taken, Waited};
 use crate::commit::snapshotter::Snapshotter;
 use crate::error::Error;
-use crate::fs::Lock;
+use crate::fs::{Lock, Owed};
 use crate::index::keys::KeyTable;
 use crate::journal::{Group, Journal};
 use crate::mem::Reservation;
@@ -53,6 +53,8 @@ pub(crate) struct Committer {
     pub syncer: Syncer,
     /// The group whose sync is under way.
     pub flight: Option<Flight>,
+    /// The footer that the journal's last segment will have.
+    pub footer_room: Owed,
     /// Held as long as the database may be written.
     pub lock: Box<dyn Lock>,
 }

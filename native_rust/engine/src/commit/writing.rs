@@ -176,10 +176,18 @@ impl Committer {
             .store(indexes as u64, Ordering::Relaxed);
     }
 
-    /// Write a group, which takes its part of the disk's room.
+    /// Write a group, which takes its part of the disk's room, as does the footer that will
+    /// tell of it.
     fn write_group(&mut self, group: &mut Group, time: i64) -> Result<WrittenGroup> {
+        let before = self.journal.footer_bytes(0);
         let written = self.journal.write(group, time)?;
         self.state.disk.wrote(written.bytes());
+        if self.journal.footer_bytes(0) < before {
+            // The segment has ended: its footer is being written.
+            self.state.disk.wrote(before);
+        }
+        let footer = self.journal.footer_bytes(written.locations.len() as u64);
+        self.footer_room.set(footer);
         Ok(written)
     }
 

@@ -21,6 +21,7 @@ pub(crate) use folders::{make_dir, parent, remove_all, sync_dir};
 pub(crate) use place::{check_length, check_place};
 pub use real::RealFileSystem;
 pub(crate) use replace::replace;
+pub(crate) use space::Owed;
 pub use space::{DiskSpace, Space};
 
 /// A tree of folders and files, as an operating system offers it.

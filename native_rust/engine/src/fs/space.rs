@@ -5,6 +5,7 @@
 //! before, and for whatever else has to be written.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::FileSystem;
@@ -28,6 +29,8 @@ pub struct DiskSpace {
     /// As of the last look; [`UNKNOWN`] before the first, or where it failed.
     free: AtomicU64,
     total: AtomicU64,
+    /// What is still to be written for what was written.
+    owed: AtomicU64,
 }
 
 const UNKNOWN: u64 = u64::MAX;
@@ -40,6 +43,7 @@ impl DiskSpace {
             least,
             free: AtomicU64::new(UNKNOWN),
             total: AtomicU64::new(UNKNOWN),
+            owed: AtomicU64::new(0),
         }
     }
 
@@ -66,7 +70,16 @@ impl DiskSpace {
     /// Whether nothing is to be written.
     #[must_use]
     pub fn is_low(&self) -> bool {
-        self.free.load(Ordering::Relaxed) < self.least
+        self.left() < self.least
+    }
+
+    /// Free bytes that nothing is meant for.
+    fn left(&self) -> u64 {
+        let free = self.free.load(Ordering::Relaxed);
+        match free == UNKNOWN {
+            true => UNKNOWN,
+            false => free.saturating_sub(self.owed.load(Ordering::Relaxed)),
+        }
     }
 
     /// Check that there is room to write.
@@ -77,16 +90,16 @@ impl DiskSpace {
         match self.is_low() {
             false => Ok(()),
             true => Err(Error::DiskFull {
-                free: self.free.load(Ordering::Relaxed),
+                free: self.left(),
                 least: self.least,
             }),
         }
     }
 
-    /// What is known, if anything is.
+    /// What is known, if anything is; free is what nothing is meant for.
     #[must_use]
     pub fn space(&self) -> Option<Space> {
-        let free = self.free.load(Ordering::Relaxed);
+        let free = self.left();
         let total = self.total.load(Ordering::Relaxed);
         (free != UNKNOWN).then_some(Space { free, total })
     }
@@ -95,5 +108,32 @@ impl DiskSpace {
     #[must_use]
     pub fn least(&self) -> u64 {
         self.least
+    }
+}
+
+/// Bytes that a database is still to write for what it has written: they are not free for
+/// others. Given back when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Owed {
+    space: Arc<DiskSpace>,
+    bytes: u64,
+}
+
+impl Owed {
+    pub(crate) fn new(space: Arc<DiskSpace>) -> Self {
+        Self { space, bytes: 0 }
+    }
+
+    /// So many in all, from now on.
+    pub(crate) fn set(&mut self, bytes: u64) {
+        self.space.owed.fetch_add(bytes, Ordering::Relaxed);
+        self.space.owed.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.bytes = bytes;
+    }
+}
+
+impl Drop for Owed {
+    fn drop(&mut self) {
+        self.set(0);
     }
 }

@@ -78,6 +78,9 @@ pub(super) struct Footer {
 }
 
 impl Footer {
+    /// Bytes for each block, checksums of the pages included.
+    pub(super) const BLOCK: u64 = 41;
+
     /// The footer that a file of `len` bytes ends with, if it ends with one of this
     /// database. Reads the trailer alone.
     pub(super) fn open(segment: &Segment, len: u64, database: &DatabaseId) -> Result<Option<Self>> {

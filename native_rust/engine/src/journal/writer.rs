@@ -6,6 +6,7 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 
 use super::durable::{Durable, Witness};
+use super::footer::Footer;
 use super::header::DatabaseId;
 use super::layout::{
     BLOCK_PREFIX, GROUP_HEADER, GroupHeader, SEGMENT_HEADER, SegmentHeader, segment_name,
@@ -253,6 +254,13 @@ impl Journal {
             last_group,
             position: self.end(),
         })
+    }
+
+    /// About as many bytes as the footer of the last segment will have, with so many blocks
+    /// that are not advanced over yet.
+    pub(crate) fn footer_bytes(&self, written: u64) -> u64 {
+        let blocks = self.tree.size() + 1 + written - self.active.first_seq;
+        blocks * Footer::BLOCK
     }
 
     /// The tree of everything that was advanced over.

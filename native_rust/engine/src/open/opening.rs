@@ -17,7 +17,7 @@ use crate::commit::flight::Syncer;
 use crate::commit::queue::{WriteQueue, write_queue};
 use crate::commit::snapshotter::Snapshotter;
 use crate::error::{Error, Result};
-use crate::fs::{DiskSpace, FileSystem, make_dir};
+use crate::fs::{DiskSpace, FileSystem, Owed, make_dir};
 use crate::index::Rebuilt;
 use crate::journal::{self, Durable, IDENTITY, Identity, Opened};
 use crate::limits::Limits;
@@ -148,6 +148,8 @@ pub(crate) fn open(
     let used = recovered.snapshot.map(|used| (used, snapshot_position));
     let replayed = (replayed, journal.end());
     let snapshotter = Snapshotter::new(fs, snapshots_dir, Arc::clone(&state), used, replayed);
+    let mut footer_room = Owed::new(Arc::clone(&state.disk));
+    footer_room.set(journal.footer_bytes(0));
     let committer = Committer {
         state: Arc::clone(&state),
         intake,
@@ -163,6 +165,7 @@ pub(crate) fn open(
         sync_took: Duration::from_millis(1),
         syncer: Syncer::default(),
         flight: None,
+        footer_room,
         lock,
     };
     Ok(Opening {
