@@ -105,7 +105,12 @@ class Release:
             return False
 
     def ask(self, method, path, body=None, status=200, headers=None):
-        found, _fields, content = Peer(self.port, "/api/v1/databases").call(method, path, body, headers)
+        def asked():
+            found, _fields, content = Peer(self.port, "/api/v1/databases").call(method, path, body, headers)
+            # It listens before all databases are open.
+            return None if found == 503 and b'"database_opening"' in content else (found, content)
+
+        found, content = self.process.wait_for(asked)
         expect(f"release: {method} {path}", (found, content if found != status else b""), (status, b""))
         return json.loads(content)
 
