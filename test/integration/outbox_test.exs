@@ -13,7 +13,7 @@ defmodule FormdbHttp.OutboxTest do
     {:ok, name: name}
   end
 
-  @writers 64
+  @writers 256
 
   # Those of them that are answered while nobody sends: groups of few are answered by the committer.
   defp written_while_nobody_sends(name) do
