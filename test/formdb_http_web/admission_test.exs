@@ -3,6 +3,7 @@ defmodule FormdbHttpWeb.AdmissionTest do
   use ExUnit.Case
 
   import FormdbHttp.HTTPClient
+  import FormdbHttp.Waiting
 
   alias FormdbHttp.{Admission, Config}
   alias FormdbHttpWeb.Endpoint
@@ -81,8 +82,11 @@ defmodule FormdbHttpWeb.AdmissionTest do
   test "what may be short is answered all the same", %{port: port, db: db} do
     take_all(:question)
 
-    for {question, answer} <- all(port, db, tried()),
-        do: assert({question, 200} == {question, answer.status})
+    # Together they may be too many for a machine that is busy; alone each is short now and then.
+    for {question, answer} <- all(port, db, tried()), answer.status != 200 do
+      assert {question, 503} == {question, answer.status}
+      wait_until(fn -> match?([{_question, %{status: 200}}], all(port, db, [question])) end)
+    end
   end
 
   test "and is refused when there is no place to try it either", %{port: port, db: db} do

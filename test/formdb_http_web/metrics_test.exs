@@ -4,6 +4,7 @@ defmodule FormdbHttpWeb.MetricsTest do
   import ExUnit.CaptureLog
   import FormdbHttp.Exposition, only: [value: 2, value: 3]
   import FormdbHttp.HTTPClient
+  import FormdbHttp.Waiting
 
   alias FormdbHttp.JSON
   alias FormdbHttp.{Config, Error, Exposition}
@@ -364,6 +365,10 @@ defmodule FormdbHttpWeb.MetricsTest do
 
       {:ok, %{json: _}} = FormdbHttp.get_feature(name, "a")
       {:ok, figures} = FormdbHttp.database(name)
+      labels = %{"database" => name}
+      # Who is answered may look before the committer has written down that nothing waits.
+      age = "formdb_database_oldest_transaction_age_seconds"
+      wait_until(fn -> value(scrape(port), age, labels) == 0.0 end)
       scraped = scrape(port)
 
       assert figures.seq > 3 and figures.transactions == 4 and figures.journal_bytes > 0
@@ -391,11 +396,10 @@ defmodule FormdbHttpWeb.MetricsTest do
             failed: 0,
             poisoned: 0
           ] do
-        found = value(scraped, "formdb_database_#{metric}", %{"database" => name})
+        found = value(scraped, "formdb_database_#{metric}", labels)
         assert {metric, found} == {metric, expected * 1.0}
       end
 
-      labels = %{"database" => name}
       assert value(scraped, "formdb_database_index_bytes", labels) == figures.index_bytes.total
       assert figures.index_bytes.total > 1_000
 
