@@ -12,7 +12,7 @@ defmodule FormdbHttp.Outbox do
 
   @impl true
   def init([]) do
-    # Nobody is served sooner by waiting for others here: all these have waited longer.
+    # Who is to be answered has waited longer than whoever else is about to run.
     Process.flag(:priority, :high)
     Native.outbox_open()
     {:ok, nil, {:continue, :answers}}

@@ -2,7 +2,7 @@
 //!
 //! A thread of ours can send a message itself. But what the VM allocates for that on a thread
 //! that is no scheduler, schedulers free by way of a thread that is woken for it, and the other
-//! way round: together a sixth of what a small write takes. So answers that are given one after
+//! way round: together a tenth of what a small write takes. So answers that are given one after
 //! the other are left here, one message tells a process (FormdbHttp.Outbox), and that sends them,
 //! on a scheduler. What that process has not sent when it ends, the next one does; where there is
 //! none, they are sent from here.
