@@ -121,7 +121,7 @@ impl Reading<'_> {
             ..
         } = &mut replay;
         let tables = (&mut *attributes, webhooks, defaults);
-        snapshot::decode_extra(&loaded.extra, keys, tables, reverts)?;
+        snapshot::decode_extra(&loaded.extra, seq, keys, tables, reverts)?;
         // Those of them that have no points are in no other part of it.
         for (id, versions) in attributes.all() {
             let present = versions.last().is_some_and(|version| !version.deleted);

@@ -74,6 +74,12 @@ impl Rebuild {
         let effect = block.effect().map_err(|e| e.to_string())?;
         let reverted = block.action().map_err(|e| e.to_string())?.reverts;
         if let Some(reverted) = reverted {
+            // Of blocks that undo each other there would be no end.
+            if reverted >= seq {
+                return Err(format!(
+                    "it undoes block {reverted}, which is not before it"
+                ));
+            }
             self.reverts.insert(reverted, seq);
         }
         self.key(block)?;

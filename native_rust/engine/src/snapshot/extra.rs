@@ -61,17 +61,20 @@ fn encode_versions(table: &VersionTable, out: &mut Vec<u8>) {
     }
 }
 
-/// Enters into the tables what [`encode_extra`] wrote.
+/// Enters into the tables what [`encode_extra`] wrote of the first `seq` blocks.
 ///
 /// # Errors
-/// What is wrong with the bytes.
+/// What is wrong with the bytes. They may fit their checksum and yet say what cannot be: a
+/// sum of their numbers would overflow, and blocks that undo each other have no end.
 pub(crate) fn decode_extra(
     bytes: &[u8],
+    seq: u64,
     keys: &mut KeyTable,
     (attributes, webhooks, defaults): (&mut VersionTable, &mut VersionTable, &mut DefaultsTable),
     reverts: &mut RevertTable,
 ) -> Result<(), Damage> {
     let mut records = Records::new(bytes);
+    let mut newest = 0;
     for _ in 0..records.uint()? {
         let text = str::from_utf8(records.bytes()?).map_err(|_| "a key is not UTF-8")?;
         let actor = match records.uint()? {
@@ -80,6 +83,18 @@ pub(crate) fn decode_extra(
         };
         let request = records.array()?;
         let first_seq = records.uint()?;
+        let last_seq = records.step(first_seq)?;
+        let before = Before {
+            first_seq: records.uint()?,
+            blocks: records.uint()?,
+        };
+        if !(newest + 1..=seq).contains(&first_seq) || !(first_seq..=seq).contains(&last_seq) {
+            return Err("a key of blocks that are not there");
+        }
+        if before.first_seq >= first_seq || before.blocks > first_seq - before.first_seq {
+            return Err("a key that had more blocks than there were");
+        }
+        newest = last_seq;
         keys.insert(KeyEntry {
             key: IdempotencyKey {
                 text: text.into(),
@@ -87,41 +102,47 @@ pub(crate) fn decode_extra(
             },
             actor: actor.map(Into::into),
             first_seq,
-            last_seq: records.step(first_seq)?,
-            before: Before {
-                first_seq: records.uint()?,
-                blocks: records.uint()?,
-            },
+            last_seq,
+            before,
             time: i64::from_le_bytes(records.array()?),
             points_put: records.uint()?,
             points_deleted: records.uint()?,
             features_replaced: records.uint()?,
         });
     }
-    decode_versions(&mut records, attributes)?;
-    decode_versions(&mut records, webhooks)?;
+    decode_versions(&mut records, seq, attributes)?;
+    decode_versions(&mut records, seq, webhooks)?;
     for _ in 0..records.uint()? {
-        let seq = records.uint()?;
+        let begin = records.uint()?;
         let set = Defaults::decode(records.bytes()?).map_err(|_| "defaults that are none")?;
-        if defaults.newest().is_some_and(|newest| newest >= seq) {
+        let newest = defaults.newest().unwrap_or(0);
+        if !(newest + 1..=seq).contains(&begin) {
             return Err("defaults out of order");
         }
-        defaults.set(seq, set);
+        defaults.set(begin, set);
     }
     while !records.is_empty() {
         let block = records.uint()?;
-        reverts.insert(block, records.step(block)?);
+        let by = records.step(block)?;
+        if block == 0 || by <= block || by > seq {
+            return Err("a block undone by one that cannot have done it");
+        }
+        reverts.insert(block, by);
     }
     Ok(())
 }
 
-fn decode_versions(records: &mut Records<'_>, table: &mut VersionTable) -> Result<(), Damage> {
+fn decode_versions(
+    records: &mut Records<'_>,
+    newest: u64,
+    table: &mut VersionTable,
+) -> Result<(), Damage> {
     for _ in 0..records.uint()? {
         let id = str::from_utf8(records.bytes()?).map_err(|_| "an id is not UTF-8")?;
         let mut before = 0;
         for _ in 0..records.uint()? {
             let seq = records.step(before)?;
-            if seq <= before {
+            if !(before + 1..=newest).contains(&seq) {
                 return Err("the versions of an id are out of order");
             }
             let present = match records.byte()? {
@@ -144,6 +165,9 @@ mod tests {
     use crate::limits::Limits;
     use crate::types::OnDuplicate;
 
+    /// The last block of what the tests write.
+    const NEWEST: u64 = 299 * 299 + 2;
+
     #[test]
     fn keys_versions_and_reverts_read_back() {
         let limits = Limits::default();
@@ -158,8 +182,8 @@ mod tests {
             let mut entry = KeyEntry {
                 key: IdempotencyKey::new(&format!("key {}", n / 2), &[&n.to_le_bytes()]),
                 actor: (n % 2 == 1).then(|| "ana".into()),
-                first_seq: n * 10,
-                last_seq: n * 10 + n % 3,
+                first_seq: n * 10 + 5,
+                last_seq: n * 10 + 5 + n % 3,
                 before: Before {
                     first_seq: n % 5,
                     blocks: n % 5,
@@ -171,7 +195,7 @@ mod tests {
             };
             entry.key.request[0] = n as u8;
             keys.insert(entry);
-            reverts.insert(n, n * n + 1);
+            reverts.insert(n + 1, n * n + 2);
             attributes.set(&format!("s{}", n % 7), n % 5 > 0, n + 1);
             webhooks.set(&format!("w{}", n % 3), n % 4 > 0, n + 1);
         }
@@ -181,7 +205,7 @@ mod tests {
         let mut webhooks_read = VersionTable::default();
         let mut defaults_read = DefaultsTable::default();
         let read = (&mut attributes_read, &mut webhooks_read, &mut defaults_read);
-        decode_extra(&bytes, &mut keys_read, read, &mut reverts_read).unwrap();
+        decode_extra(&bytes, NEWEST, &mut keys_read, read, &mut reverts_read).unwrap();
         assert_eq!(defaults_read.versions(), defaults.versions());
         let all = |table: &VersionTable| -> HashMap<String, Vec<(u64, bool)>> {
             let versions = table.all().map(|(series, versions)| {
@@ -203,7 +227,76 @@ mod tests {
                 &mut VersionTable::default(),
                 &mut DefaultsTable::default(),
             );
-            assert!(decode_extra(&bytes[..cut], keys, read, reverts).is_err());
+            assert!(decode_extra(&bytes[..cut], NEWEST, keys, read, reverts).is_err());
+        }
+    }
+
+    /// What decoding says of tables as of block 100, where `change` has put a lie in them.
+    fn lie(change: impl FnOnce(&mut KeyEntry, &mut [u64; 4])) -> Result<(), Damage> {
+        let limits = Limits::default();
+        let mut entry = KeyEntry {
+            key: IdempotencyKey::new("key", &[b"request"]),
+            actor: None,
+            first_seq: 90,
+            last_seq: 100,
+            before: Before {
+                first_seq: 80,
+                blocks: 10,
+            },
+            time: 0,
+            points_put: 0,
+            points_deleted: 0,
+            features_replaced: 0,
+        };
+        let mut seqs = [1, 100, 100, 100];
+        change(&mut entry, &mut seqs);
+        let [block, by, attributes_set, defaults_set] = seqs;
+        let (mut keys, mut reverts) = (KeyTable::new(&limits), RevertTable::default());
+        keys.insert(entry);
+        reverts.insert(block, by);
+        let (mut attributes, mut defaults) = (VersionTable::default(), DefaultsTable::default());
+        attributes.set("series", true, attributes_set);
+        let on_duplicate = OnDuplicate::Ignore;
+        defaults.set(defaults_set, Defaults { on_duplicate });
+        let webhooks = &mut VersionTable::default();
+        let bytes = encode_extra(&keys, (&attributes, webhooks, &defaults), &reverts);
+        let read = (
+            &mut VersionTable::default(),
+            webhooks,
+            &mut DefaultsTable::default(),
+        );
+        let (keys, reverts) = (&mut KeyTable::new(&limits), &mut RevertTable::default());
+        decode_extra(&bytes, 100, keys, read, reverts)
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_though_it_reads_well() {
+        assert_eq!(lie(|_, _| ()), Ok(()));
+        let keys: [fn(&mut KeyEntry); 8] = [
+            |key| key.last_seq = u64::MAX,
+            |key| key.last_seq = 101,
+            |key| key.last_seq = 89,
+            |key| (key.first_seq, key.last_seq, key.before) = (0, 0, Before::default()),
+            |key| key.before.first_seq = 90,
+            |key| key.before.first_seq = u64::MAX,
+            |key| key.before.blocks = 11,
+            |key| key.before.blocks = u64::MAX,
+        ];
+        for (n, change) in keys.into_iter().enumerate() {
+            assert!(lie(|key, _| change(key)).is_err(), "key {n}");
+        }
+        // A block undone by itself or an earlier one, and blocks that are not there.
+        for seqs in [
+            [7, 7, 1, 1],
+            [7, 6, 1, 1],
+            [0, 6, 1, 1],
+            [1, 101, 1, 1],
+            [1, u64::MAX, 1, 1],
+            [1, 100, 101, 1],
+            [1, 100, u64::MAX, 1],
+            [1, 100, 1, 101],
+        ] {
+            assert!(lie(|_, given| *given = seqs).is_err(), "{seqs:?}");
         }
     }
 }
