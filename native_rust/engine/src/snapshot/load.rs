@@ -197,6 +197,7 @@ impl Loading {
     fn series(&mut self) -> Result<TemporalIndex, String> {
         let index = TemporalIndex::default();
         let seq = self.frames.header.seq;
+        let mut alive = 0;
         let mut current: Option<(String, Arc<SharedSeries>)> = None;
         self.each(FrameKind::Series, |records, totals, traces| {
             let (id, part) = take_part(records)?;
@@ -212,11 +213,15 @@ impl Loading {
                 }
             };
             for run in &part.runs {
+                alive += run.alive();
                 traces.note(run.seq);
                 run.ends.iter().for_each(|end| traces.note(*end));
             }
             index.restore(series, &part)
         })?;
+        if alive != self.frames.header.points {
+            return Err("it holds other points than it counts".into());
+        }
         self.traces
             .missing(seq)
             .for_each(|seq| index.note_traceless(seq));

@@ -70,15 +70,20 @@ pub(crate) fn outline(
         return Err("it lacks kinds of blocks".into());
     }
     let (tree, nodes) = skimming.nodes(nodes)?;
+    let mut alive = 0;
     skimming.each(FrameKind::Series, |records, totals| {
         let (_, part) = take_part(records)?;
         totals.parts += 1;
+        alive += part.runs.iter().map(PartRun::alive).sum::<u64>();
         let later = |run: &PartRun| run.last() > seq;
         match part.runs.iter().any(later) {
             true => Err("a point of a block that is not there"),
             false => Ok(()),
         }
     })?;
+    if alive != skimming.frames.header.points {
+        return Err("it holds other points than it counts".into());
+    }
     skimming.each(FrameKind::Extra, |records, totals| {
         totals.extra += records.bytes()?.len() as u64;
         Ok(())

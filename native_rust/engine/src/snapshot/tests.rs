@@ -164,7 +164,15 @@ fn empty_state() -> State {
     )
 }
 
-fn mark_of(tree: &Tree) -> SnapshotMark {
+/// Points of all series that were alive at `at`.
+fn points_of(state: &State, at: u64) -> u64 {
+    let series = (0..5).filter_map(|id| state.indexes.series.get(&id_of(id)));
+    series
+        .map(|series| series.read().count(i64::MIN, i64::MAX, at, None))
+        .sum()
+}
+
+fn mark_of(tree: &Tree, points: u64) -> SnapshotMark {
     SnapshotMark {
         journal: journal::Checkpoint {
             database: *b"0123456789abcdef",
@@ -177,7 +185,7 @@ fn mark_of(tree: &Tree) -> SnapshotMark {
             position: 7_777,
         },
         last_time: -5,
-        points: 42,
+        points,
         extra: (0..=255).cycle().take(1_000).collect(),
     }
 }
@@ -369,7 +377,7 @@ fn small_steps() -> impl Strategy<Value = Steps> {
 
 fn take(dir: &Path, state: &State, seq: u64, steps: Steps) -> WrittenSnapshot {
     let go_on = Stop::default();
-    let mark = mark_of(&tree_of(seq));
+    let mark = mark_of(&tree_of(seq), points_of(state, seq));
     write_in_steps(&RealFileSystem, dir, &state.indexes, &mark, &go_on, steps).unwrap()
 }
 
@@ -399,7 +407,7 @@ proptest! {
         let written = take(&dir, &full, seq, steps);
         prop_assert_eq!(newest_first(&RealFileSystem, &dir).unwrap(), [seq]);
         let read = || load(&RealFileSystem, &dir, seq).unwrap();
-        let mark = mark_of(&tree_of(seq));
+        let mark = mark_of(&tree_of(seq), points_of(&full, seq));
         let loaded = read();
         prop_assert_eq!(
             (written.seq, written.bytes, loaded.points, loaded.extra, loaded.position),
@@ -455,7 +463,7 @@ fn snapshots_are_exact_while_others_write() {
             let tree = published.lock().unwrap().clone();
             if tree.size() > 0 {
                 let dir = tmp.path().join(tree.size().to_string());
-                let mark = mark_of(&tree);
+                let mark = mark_of(&tree, points_of(&state, tree.size()));
                 write_in_steps(&RealFileSystem, &dir, &state.indexes, &mark, &go_on, steps)
                     .unwrap();
                 taken.push((dir, tree.size()));
@@ -609,6 +617,30 @@ fn no_damage_goes_unnoticed() {
 }
 
 #[test]
+fn one_that_counts_other_points_than_it_has_is_refused() {
+    let (dir, state) = (
+        tempfile::tempdir().unwrap(),
+        rebuilt(&[Op::Insert(1, vec![1, 2, 3])]),
+    );
+    for (points, refused) in [(3, false), (2, true), (u64::MAX, true)] {
+        let mark = mark_of(&tree_of(1), points);
+        write(
+            &RealFileSystem,
+            dir.path(),
+            &state.indexes,
+            &mark,
+            &Stop::default(),
+        )
+        .unwrap();
+        let reason = "it holds other points than it counts";
+        let loaded = load(&RealFileSystem, dir.path(), 1).err();
+        assert_eq!(loaded.as_deref(), refused.then_some(reason));
+        let outlined = outline(&RealFileSystem, dir.path(), 1, false).err();
+        assert_eq!(outlined.as_deref(), refused.then_some(reason));
+    }
+}
+
+#[test]
 fn another_sequence_in_the_name_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let (seq, bytes) = sample(dir.path());
@@ -639,7 +671,7 @@ fn only_the_newest_stays_and_nothing_unfinished() {
         &RealFileSystem,
         dir.path(),
         &state.indexes,
-        &mark_of(&tree_of(2)),
+        &mark_of(&tree_of(2), 0),
         &stop,
     );
     assert!(matches!(stopped, Err(Error::Closed)));
@@ -728,7 +760,7 @@ fn many_blocks() {
         Clock::new(0, &Limits::default()),
     );
     let go_on = Stop::default();
-    let mark = mark_of(&tree);
+    let mark = mark_of(&tree, points);
     let before = busy();
     let written = write(&RealFileSystem, dir.path(), &state.indexes, &mark, &go_on).unwrap();
     println!(

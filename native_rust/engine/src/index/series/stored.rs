@@ -51,6 +51,14 @@ impl SeriesPart {
 }
 
 impl PartRun {
+    /// How many of its points are alive.
+    pub(crate) fn alive(&self) -> u64 {
+        match self.ends.len().is_multiple_of(2) {
+            true => u64::from(self.len),
+            false => 0,
+        }
+    }
+
     /// The last block that concerns them.
     pub(crate) fn last(&self) -> u64 {
         self.ends
@@ -129,9 +137,7 @@ impl Series {
                 return Err("a block has more points than blocks have");
             }
             self.append(part, from, run);
-            if run.ends.len().is_multiple_of(2) {
-                self.alive += u64::from(run.len);
-            }
+            self.alive += run.alive();
             self.note_first(run.seq);
             from += run.len as usize;
             let deaths = run.ends.iter().step_by(2);
