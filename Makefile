@@ -9,8 +9,9 @@ SHELL := /bin/bash
 export HOME ?= $(shell getent passwd "$$(id -u)" | cut -d: -f6)
 # Where rustup puts Rust, for shells that have not read its profile.
 export PATH := $(HOME)/.cargo/bin:$(PATH)
-# Elixir warns unless file names are UTF-8, which the C locale does not promise.
-export ELIXIR_ERL_OPTIONS ?= +fnu
+# Elixir warns unless file names are UTF-8, which the C locale does not promise. The other
+# flags choose how the VM looks for free memory: see "Memory of the VM" in PERFORMANCE.md.
+export ELIXIR_ERL_OPTIONS ?= +fnu +MBas gf +MHas gf
 
 .PHONY: help setup build release run demo test interop soak live fences webhooks fuzz lint dialyzer format bench clean
 

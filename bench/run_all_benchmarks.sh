@@ -74,7 +74,7 @@ export HOME="${HOME:-$(getent passwd "$(id -u)" | cut -d: -f6)}"
 # Where rustup puts Rust, and bin/setup k6.
 export PATH="$HOME/.cargo/bin:$PWD/.tools/k6/bin:$PATH"
 # Without +Bd a signal from the terminal would be answered with a menu.
-export ELIXIR_ERL_OPTIONS="${ELIXIR_ERL_OPTIONS:-+fnu} +Bd"
+export ELIXIR_ERL_OPTIONS="${ELIXIR_ERL_OPTIONS:-+fnu +MBas gf +MHas gf} +Bd"
 # Benchee, where Hex can be reached, is a dependency of development. The code is the same.
 export MIX_ENV=dev
 
