@@ -728,15 +728,18 @@ defmodule FormdbHttp do
 
   @doc """
   Commits a transaction: all of its operations, or none with the reason. Asking again
-  gives the same answer again, with `replayed: true`. After `:busy` and `:memory_full`
-  the transaction is still open.
+  gives the same answer again, with `replayed: true`, and waits for it while the first commit is
+  under way. After `:busy`, `:memory_full` and `:disk_full` the transaction is still open.
 
   Options are those of writes but for `:actor`, which was given to `begin/2`.
   """
   @spec commit(Transaction.t(), [Types.write_option()]) :: result(Types.commit())
   defdelegate commit(transaction, opts \\ []), to: Transactions
 
-  @doc "Ends a transaction without writing anything. Doing so twice is no error."
+  @doc """
+  Ends a transaction without writing anything. Doing so twice is no error. One that is being
+  committed is not ended: `:transaction_committing`.
+  """
   @spec abort(Transaction.t()) :: :ok | {:error, FormdbHttp.Error.t()}
   defdelegate abort(transaction), to: Transactions
 

@@ -668,7 +668,8 @@ defmodule FormdbHttp.Types do
 
   @typedoc """
   A transaction; a committed one has what `t:commit/0` has (without `:replayed`), an aborted
-  one a `:reason`.
+  one a `:reason`, and so has an unsettled one: the disk failed while it was being committed, so
+  that nobody knows yet whether it is kept.
   """
   @type status :: %{
           required(:id) => String.t(),
@@ -677,7 +678,7 @@ defmodule FormdbHttp.Types do
           required(:operations) => non_neg_integer(),
           required(:bytes) => non_neg_integer(),
           required(:expires_in_ms) => non_neg_integer(),
-          required(:status) => :open | :committing | :committed | :aborted,
+          required(:status) => :open | :committing | :committed | :aborted | :unsettled,
           required(:reason) => String.t() | nil,
           optional(:first_seq) => written_seq(),
           optional(:last_seq) => written_seq(),

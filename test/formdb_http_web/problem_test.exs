@@ -29,7 +29,8 @@ defmodule FormdbHttpWeb.ProblemTest do
           String.ends_with?(code, "_not_found") ->
             404
 
-          code in ~w(conflict cannot_revert point_exists read_only_transaction log_diverged) ->
+          code in ~w(conflict cannot_revert point_exists read_only_transaction transaction_committing
+                      log_diverged) ->
             409
 
           code == "precondition_failed" ->

@@ -215,6 +215,51 @@ defmodule FormdbHttpWeb.TransactionTest do
     assert again.headers["idempotency-replayed"] == "true"
   end
 
+  # It is large, so that some come while the first is under way.
+  test "that is sent to be committed by many is committed once, and all are told", context do
+    %{port: port, db: db, name: name} = context
+    txn = begin(port, db)
+    assert apply_put(port, txn, for(n <- 1..20_000, do: feature("f#{n}"))).status == 200
+    commits = for _ <- 1..6, do: Task.async(fn -> commit(port, txn) end)
+
+    Stream.repeatedly(fn -> json(get(port, txn))["status"] end)
+    |> Enum.find(&(&1 != "open"))
+
+    id = txn |> String.split("/") |> List.last()
+
+    # Whatever it comes to by then, nobody is told to begin another.
+    for response <- [
+          request(port, "POST", txn <> "/abort"),
+          apply_put(port, txn, [feature("late")]),
+          get(port, "#{db}/features/f1?transaction=#{id}")
+        ] do
+      assert refusal(response) in [
+               {409, "transaction_committing"},
+               {404, "transaction_not_found"}
+             ]
+
+      refute json(response)["detail"] =~ "begin another"
+    end
+
+    answers = Task.await_many(commits, 30_000)
+    assert [%{status: 200, body: body}] = Enum.uniq_by(answers, &{&1.status, &1.body})
+    marks = Enum.frequencies_by(answers, & &1.headers["idempotency-replayed"])
+    assert marks == %{nil => 1, "true" => 5}
+    assert {:ok, %{seq: 20_000}} = FormdbHttp.database(name)
+    assert commit(port, txn).body == body
+  end
+
+  test "that was refused is refused the same way when it is sent again", context do
+    %{port: port, db: db} = context
+    [one, two] = [begin(port, db), begin(port, db)]
+    for txn <- [one, two], do: assert(apply_put(port, txn, [feature("a")]).status == 200)
+    assert commit(port, two).status == 200
+    [first, again] = [commit(port, one), commit(port, one)]
+    assert refusal(again) == {409, "conflict"}
+    assert json(again)["detail"] == json(first)["detail"]
+    assert refusal(apply_put(port, one, [feature("b")])) == {404, "transaction_not_found"}
+  end
+
   test "outlives the connection that began it", %{port: port, db: db} do
     # Every request here has a connection, and so a process, of its own.
     txn = begin(port, db)

@@ -2860,7 +2860,7 @@ export interface components {
             operations: number;
             bytes: number;
             expires_in_ms: number;
-            /** @description Of one that was aborted. */
+            /** @description Of one that was aborted, or is unsettled. */
             reason?: string;
             first_seq?: components["schemas"]["BlockSeq"] | null;
             last_seq?: components["schemas"]["BlockSeq"] | null;
@@ -2868,8 +2868,11 @@ export interface components {
             hash?: components["schemas"]["Hash"] | null;
             time?: components["schemas"]["Timestamp"] | null;
         };
-        /** @enum {string} */
-        TransactionStatus: "open" | "committing" | "committed" | "aborted";
+        /**
+         * @description Unsettled: the disk failed while it was being committed, and whether it is kept is open.
+         * @enum {string}
+         */
+        TransactionStatus: "open" | "committing" | "committed" | "aborted" | "unsettled";
         /**
          * @description All are taken, or none; they are carried out in their order.
          * @example {
@@ -3324,7 +3327,7 @@ export interface components {
          * @description What went wrong; it is stable.
          * @enum {string}
          */
-        Code: "about_webhook" | "antimeridian_crossing" | "attributes_not_found" | "backup_exists" | "backup_not_found" | "backup_running" | "backups_not_configured" | "block_not_found" | "body_consumed" | "busy" | "cancelled" | "cannot_revert" | "conflict" | "database_closed" | "database_failed" | "database_locked" | "database_not_found" | "database_opening" | "database_read_only" | "database_unavailable" | "dead_letter_not_found" | "disk_full" | "done_again" | "duplicate_id" | "feature_not_found" | "forbidden" | "headers_too_large" | "host_not_allowed" | "idempotency_key_reused" | "internal_error" | "invalid_address" | "invalid_bbox" | "invalid_body" | "invalid_cbor" | "invalid_content_coding" | "invalid_cursor" | "invalid_document" | "invalid_feature" | "invalid_geometry" | "invalid_id" | "invalid_json" | "invalid_name" | "invalid_parameter" | "invalid_path" | "invalid_point" | "invalid_position" | "invalid_query" | "invalid_time_range" | "invalid_timestamp" | "invalid_token" | "invalid_value" | "io_error" | "journal_corrupt" | "journal_lost" | "journal_torn_tail" | "later_write" | "log_diverged" | "malformed_request" | "memory_full" | "method_not_allowed" | "missing_parameter" | "not_acceptable" | "not_found" | "not_implemented" | "nothing_to_undo" | "origin_not_allowed" | "partial_transaction" | "payload_too_large" | "point_exists" | "point_not_found" | "points_deleted" | "precondition_failed" | "query_timeout" | "read_only_transaction" | "request_timeout" | "series_not_found" | "too_large" | "too_many_attempts" | "too_many_connections" | "too_many_points" | "too_many_requests" | "transaction_not_found" | "unauthenticated" | "unknown_parameter" | "unsupported_content_coding" | "unsupported_crs" | "unsupported_format" | "unsupported_media_type" | "uri_too_long" | "version_not_supported" | "vsn_not_supported" | "webhook_exists" | "webhook_not_found" | "webhooks_unavailable" | "write_timeout";
+        Code: "about_webhook" | "antimeridian_crossing" | "attributes_not_found" | "backup_exists" | "backup_not_found" | "backup_running" | "backups_not_configured" | "block_not_found" | "body_consumed" | "busy" | "cancelled" | "cannot_revert" | "conflict" | "database_closed" | "database_failed" | "database_locked" | "database_not_found" | "database_opening" | "database_read_only" | "database_unavailable" | "dead_letter_not_found" | "disk_full" | "done_again" | "duplicate_id" | "feature_not_found" | "forbidden" | "headers_too_large" | "host_not_allowed" | "idempotency_key_reused" | "internal_error" | "invalid_address" | "invalid_bbox" | "invalid_body" | "invalid_cbor" | "invalid_content_coding" | "invalid_cursor" | "invalid_document" | "invalid_feature" | "invalid_geometry" | "invalid_id" | "invalid_json" | "invalid_name" | "invalid_parameter" | "invalid_path" | "invalid_point" | "invalid_position" | "invalid_query" | "invalid_time_range" | "invalid_timestamp" | "invalid_token" | "invalid_value" | "io_error" | "journal_corrupt" | "journal_lost" | "journal_torn_tail" | "later_write" | "log_diverged" | "malformed_request" | "memory_full" | "method_not_allowed" | "missing_parameter" | "not_acceptable" | "not_found" | "not_implemented" | "nothing_to_undo" | "origin_not_allowed" | "partial_transaction" | "payload_too_large" | "point_exists" | "point_not_found" | "points_deleted" | "precondition_failed" | "query_timeout" | "read_only_transaction" | "request_timeout" | "series_not_found" | "too_large" | "too_many_attempts" | "too_many_connections" | "too_many_points" | "too_many_requests" | "transaction_committing" | "transaction_not_found" | "unauthenticated" | "unknown_parameter" | "unsupported_content_coding" | "unsupported_crs" | "unsupported_format" | "unsupported_media_type" | "uri_too_long" | "version_not_supported" | "vsn_not_supported" | "webhook_exists" | "webhook_not_found" | "webhooks_unavailable" | "write_timeout";
         Problem400: {
             type: string;
             title: string;
@@ -3469,7 +3472,7 @@ export interface components {
              * @description What went wrong; it is stable.
              * @enum {string}
              */
-            code: "about_webhook" | "backup_exists" | "backup_running" | "backups_not_configured" | "cannot_revert" | "conflict" | "done_again" | "later_write" | "log_diverged" | "nothing_to_undo" | "partial_transaction" | "point_exists" | "points_deleted" | "read_only_transaction" | "too_many_points" | "webhook_exists";
+            code: "about_webhook" | "backup_exists" | "backup_running" | "backups_not_configured" | "cannot_revert" | "conflict" | "done_again" | "later_write" | "log_diverged" | "nothing_to_undo" | "partial_transaction" | "point_exists" | "points_deleted" | "read_only_transaction" | "too_many_points" | "transaction_committing" | "webhook_exists";
             /** @description What was found, and what was expected. It may be reworded. */
             detail: string;
             /** @description JSON pointer into the body, or `/` and the name of a parameter. */

@@ -144,7 +144,8 @@ defmodule FormdbHttp.Config.DatabaseSettings do
         default: 65_536,
         range: 1..16_777_216,
         engine: true,
-        doc: "Transactions of one database that may wait to be committed"
+        doc:
+          "Transactions of one database that may wait to be committed, and commits that were sent again and wait for the first"
       },
       %{
         field: :queue_bytes,

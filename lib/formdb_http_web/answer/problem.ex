@@ -73,6 +73,7 @@ defmodule FormdbHttpWeb.Problem do
     points_deleted: {409, "Points that a block wrote were deleted"},
     too_many_points: {409, "More points than one block brings back"},
     read_only_transaction: {409, "The transaction takes no writes"},
+    transaction_committing: {409, "The transaction is being committed"},
     precondition_failed: {412, "The feature is not what the request expects"},
     payload_too_large: {413, "The body is too large"},
     too_large: {413, "More than a limit allows"},

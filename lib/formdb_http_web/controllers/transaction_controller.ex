@@ -73,8 +73,8 @@ defmodule FormdbHttpWeb.TransactionController do
   end
 
   defp outcome(%{status: :committed} = status), do: commit_members(status)
-  defp outcome(%{status: :aborted, reason: reason}), do: [reason: Places.hide(reason)]
-  defp outcome(_status), do: []
+  defp outcome(%{reason: nil}), do: []
+  defp outcome(%{reason: reason}), do: [reason: Places.hide(reason)]
 
   def operations(req, params) do
     opts = Params.options(params, [:unit, :tz, :idempotency_key])

@@ -116,7 +116,9 @@ defmodule FormdbHttpWeb.Routes.Resource do
     of_forms = if Call.negotiated?(call), do: [406], else: []
     # What is committed goes to the disk.
     of_disk = if Enum.any?(call.query, &(&1.name == "durability")), do: [507], else: []
-    of_body ++ of_forms ++ of_disk ++ Enum.flat_map(call.headers, &of_field/1)
+    # One that is open may be on its way to being committed.
+    of_transaction = if Enum.any?(call.query, &(&1.type == :transaction)), do: [409], else: []
+    of_body ++ of_forms ++ of_disk ++ of_transaction ++ Enum.flat_map(call.headers, &of_field/1)
   end
 
   # No credential, or one that is none.

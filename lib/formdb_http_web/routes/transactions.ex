@@ -44,7 +44,8 @@ defmodule FormdbHttpWeb.Routes.Transactions do
       ]),
       new(:transaction_abort, @transaction <> "/abort", [
         call("POST", {TransactionController, :abort}, :write, "Ends it without writing.",
-          answers: [ok(json(:transaction_aborted))]
+          answers: [ok(json(:transaction_aborted))],
+          errors: [409]
         )
       ])
     ]

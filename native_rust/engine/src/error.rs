@@ -262,15 +262,21 @@ pub enum Error {
         id: String,
     },
     /// A transaction that was open once and is no longer.
-    #[error(
-        "transaction {} is not open any more: {reason}; begin another",
-        Shown(id)
-    )]
+    #[error("transaction {} is not open any more: {reason}", Shown(id))]
     Ended {
         /// Its id.
         id: String,
-        /// How it ended.
+        /// How it ended, and what to do next where there is something to do.
         reason: String,
+    },
+    /// A transaction whose commit is under way: it takes nothing more, and is not aborted.
+    #[error(
+        "transaction {} is being committed, so nothing is added to it, read in it or aborted; its status says what became of it, and so does its commit, sent again",
+        Shown(id)
+    )]
+    Committing {
+        /// Its id.
+        id: String,
     },
     /// What a caller knows of the journal is of another history.
     #[error("{detail}; begin anew: read what there is, and follow from the sequence of that")]
@@ -552,6 +558,7 @@ impl Error {
                 Entity::Backup => "backup_not_found",
             },
             Self::Ended { .. } => "transaction_not_found",
+            Self::Committing { .. } => "transaction_committing",
             Self::LogDiverged { .. } => "log_diverged",
             Self::Conflict { .. } => "conflict",
             Self::PointExists { .. } => "point_exists",

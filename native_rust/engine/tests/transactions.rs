@@ -14,16 +14,17 @@ mod support;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use formdb_engine::{
-    Ack, Begin, BoxQuery, Cancel, Commit, Database, Error, IdempotencyKey, Limits, Order, Phase,
-    RangeQuery, Reply, Transaction, Wait,
+    Ack, Begin, BoxQuery, Cancel, Commit, Database, Durability, Error, IdempotencyKey, Limits,
+    Order, Phase, RangeQuery, Reply, Transaction, Wait,
 };
 use oracles::{cases, compared};
 use proptest::prelude::*;
-use support::SimFs;
 use support::calls::{code, world};
+use support::disk::{Fault, Op, Pages, SimFs};
 
 fn open(limits: Limits) -> Arc<Database> {
     Arc::new(Database::open(Arc::new(SimFs::new()), Path::new("/data/db"), limits).unwrap())
@@ -34,9 +35,17 @@ fn begin(db: &Database) -> String {
 }
 
 fn commit(db: &Arc<Database>, id: &str) -> Result<Option<Ack>, Error> {
+    commit_with(db, id, Durability::Sync)
+}
+
+fn commit_with(db: &Arc<Database>, id: &str, durability: Durability) -> Result<Option<Ack>, Error> {
     let (sender, receiver) = crossbeam_channel::bounded(1);
     let reply = Reply::new(move |answer| drop(sender.send(answer)));
-    match db.commit(id, Transaction::default(), reply)? {
+    let options = Transaction {
+        durability,
+        ..Transaction::default()
+    };
+    match db.commit(id, options, reply)? {
         Commit::Nothing { .. } => Ok(None),
         Commit::Again(ack) => Ok(Some(ack)),
         Commit::Queued => receiver.recv().unwrap().map(Some),
@@ -113,6 +122,154 @@ fn a_refused_commit_is_not_answered_besides() {
     };
     assert_eq!(code(db.commit(&txn, options, reply)), "invalid_parameter");
     assert!(receiver.recv().is_err(), "its reply was dropped unanswered");
+    db.close();
+}
+
+/// A database whose next sync waits, a transaction of it that is being committed meanwhile,
+/// and two commits of that: the first, and one that was sent again.
+type UnderWay = (
+    SimFs,
+    Arc<Database>,
+    String,
+    [JoinHandle<Result<Option<Ack>, Error>>; 2],
+);
+
+/// `before`: what somebody else writes, who is served first.
+fn under_way(before: Option<&str>) -> UnderWay {
+    let fs = SimFs::new();
+    let db = Arc::new(
+        Database::open(
+            Arc::new(fs.clone()),
+            Path::new("/data/db"),
+            Limits::default(),
+        )
+        .unwrap(),
+    );
+    put(&db, "a", 1);
+    let txn = begin(&db);
+    apply(&db, &txn, &put_op("a", 2)).unwrap();
+    fs.hold(|op| matches!(op, Op::SyncData(_)));
+    if let Some(id) = before {
+        let prepared = db.prepare_features(feature(id, 3).as_bytes()).unwrap();
+        let write = Transaction {
+            operations: prepared.operations,
+            ..Transaction::default()
+        };
+        db.submit(write, Reply::new(|_| {})).unwrap();
+        assert!(fs.await_held(), "nothing is synced");
+    }
+    let committing = || {
+        let (db, txn) = (Arc::clone(&db), txn.clone());
+        std::thread::spawn(move || commit(&db, &txn))
+    };
+    let first = committing();
+    while db.transaction(&txn).unwrap().phase != Phase::Committing {
+        std::thread::yield_now();
+    }
+    assert!(fs.await_held(), "nothing is synced");
+    let commits = [first, committing()];
+    std::thread::sleep(Duration::from_millis(50));
+    for commit in &commits {
+        assert!(!commit.is_finished(), "it is answered before it is known");
+    }
+    (fs, db, txn, commits)
+}
+
+#[test]
+fn a_commit_that_is_sent_again_while_it_is_under_way_is_answered_as_the_first() {
+    let (fs, db, txn, commits) = under_way(None);
+    let read = db.feature_in(&txn, "a").map(|_| 0);
+    for refused in [
+        apply(&db, &txn, &put_op("b", 2)),
+        db.abort(&txn).map(|()| 0),
+        read,
+    ] {
+        let refusal = refused.unwrap_err();
+        assert_eq!(refusal.code(), "transaction_committing");
+        assert!(!refusal.to_string().contains("begin another"), "{refusal}");
+    }
+    fs.release();
+    let acks = commits.map(|commit| commit.join().unwrap().unwrap().unwrap());
+    let [first, again] = acks;
+    assert_eq!((first.first_seq, first.replayed), (2, false));
+    let marked = Ack {
+        replayed: true,
+        ..first
+    };
+    assert_eq!(again, marked);
+    assert_eq!(commit(&db, &txn).unwrap().unwrap(), marked);
+    // What has landed is nothing to begin anew.
+    for refusal in [
+        apply(&db, &txn, &put_op("b", 2)).unwrap_err(),
+        db.abort(&txn).unwrap_err(),
+    ] {
+        assert_eq!(refusal.code(), "transaction_not_found");
+        assert!(!refusal.to_string().contains("begin another"), "{refusal}");
+    }
+    db.close();
+    assert_eq!(db.memory().work.used(), 0);
+}
+
+#[test]
+fn a_commit_that_is_refused_is_refused_the_same_way_when_it_is_sent_again() {
+    let (fs, db, txn, commits) = under_way(Some("a"));
+    fs.release();
+    for commit in commits {
+        assert_eq!(code(commit.join().unwrap()), "conflict");
+    }
+    assert_eq!(code(commit(&db, &txn)), "conflict");
+    assert_eq!(
+        code(apply(&db, &txn, &put_op("b", 2))),
+        "transaction_not_found"
+    );
+    // What wrote nothing can be aborted again.
+    db.abort(&txn).unwrap();
+    assert_eq!(code(commit(&db, &txn)), "conflict");
+    db.close();
+}
+
+/// Nobody knows what became of it, so nobody is told that it is gone.
+#[test]
+fn a_commit_that_the_disk_failed_is_never_said_to_be_gone() {
+    let (fs, db, txn, commits) = under_way(None);
+    fs.inject(Fault::Sync {
+        at: fs.tried().2,
+        pages: Pages::Kept,
+    });
+    fs.release();
+    let refusals = commits.map(|commit| commit.join().unwrap().unwrap_err());
+    let late = commit(&db, &txn).unwrap_err();
+    for refusal in refusals.into_iter().chain([late]) {
+        assert!(matches!(refusal, Error::Unsettled { .. }), "{refusal}");
+    }
+    let phase = db.transaction(&txn).unwrap().phase;
+    assert!(matches!(phase, Phase::Unsettled(_)), "{phase:?}");
+    let refusal = db.abort(&txn).unwrap_err().to_string();
+    assert!(!refusal.contains("begin another"), "{refusal}");
+    assert!(refusal.contains("is open"), "{refusal}");
+    db.close();
+}
+
+#[test]
+fn a_commit_that_is_sent_again_promises_what_is_asked_for_then() {
+    let fs = SimFs::new();
+    let db = Arc::new(
+        Database::open(
+            Arc::new(fs.clone()),
+            Path::new("/data/db"),
+            Limits::default(),
+        )
+        .unwrap(),
+    );
+    let txn = begin(&db);
+    apply(&db, &txn, &put_op("a", 1)).unwrap();
+    let weak = commit_with(&db, &txn, Durability::None).unwrap().unwrap();
+    assert_eq!(db.info().unwrap().durable_seq, 0);
+    let same = commit_with(&db, &txn, Durability::None).unwrap().unwrap();
+    assert_eq!((same.hash, db.info().unwrap().durable_seq), (weak.hash, 0));
+    let kept = commit(&db, &txn).unwrap().unwrap();
+    assert_eq!((kept.hash, kept.replayed), (weak.hash, true));
+    assert_eq!(db.info().unwrap().durable_seq, 1);
     db.close();
 }
 

@@ -102,6 +102,7 @@ mod atoms {
         committing,
         committed,
         aborted,
+        unsettled,
     }
 }
 

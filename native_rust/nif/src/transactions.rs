@@ -24,7 +24,7 @@ struct BeginMap {
     as_of: Option<u64>,
 }
 
-/// `TransactionStatus` as a map; `ack` of a committed one, `reason` of an aborted one.
+/// `TransactionStatus` as a map; `ack` of a committed one, `reason` of one that ended otherwise.
 #[derive(NifMap)]
 struct StatusMap<'a> {
     id: String,
@@ -45,6 +45,7 @@ impl<'a> StatusMap<'a> {
             Phase::Committing => (atoms::committing(), None, None),
             Phase::Committed(ack) => (atoms::committed(), ack, None),
             Phase::Aborted(reason) => (atoms::aborted(), None, Some(reason)),
+            Phase::Unsettled(reason) => (atoms::unsettled(), None, Some(reason)),
         };
         Self {
             id: status.id,
@@ -172,8 +173,8 @@ type ApplyTerm = (
 
 /// Of another actor than the one that the options name, it is not there.
 /// `{:ok, ack}` of one that was committed before, `{:ok, {nil, again}}` of one that wrote
-/// nothing, now or before, or `{:ok, :queued}`: then `{:ok, ack}` follows by message. Waits for what is
-/// being added to the transaction.
+/// nothing, now or before, or `{:ok, :queued}`: then `{:ok, ack}` follows by message, also of one
+/// that is being committed already. Waits for what is being added to the transaction.
 #[rustler::nif(schedule = "DirtyCpu")]
 fn transaction_commit<'a>(
     env: Env<'a>,

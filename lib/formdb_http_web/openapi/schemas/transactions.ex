@@ -40,10 +40,14 @@ defmodule FormdbHttpWeb.OpenAPI.Schemas.Transactions do
             bytes: count(),
             expires_in_ms: count()
           ],
-          [reason: text(description: "Of one that was aborted.")] ++ outcome(),
+          [reason: text(description: "Of one that was aborted, or is unsettled.")] ++ outcome(),
           description: "One that was committed has what the commit answered."
         ),
-      transaction_status: enum(["open", "committing", "committed", "aborted"]),
+      transaction_status:
+        enum(["open", "committing", "committed", "aborted", "unsettled"],
+          description:
+            "Unsettled: the disk failed while it was being committed, and whether it is kept is open."
+        ),
       operations:
         object([operations: list(ref(:operation_input))], [],
           description: "All are taken, or none; they are carried out in their order.",

@@ -122,6 +122,8 @@ impl<'i, 'a> Plan<'i, 'a> {
         let mut outcomes: Vec<Outcome> = Vec::new();
         for (transaction, resolution) in transactions.zip(resolutions) {
             let outcome = match self.admit(transaction) {
+                // It only asks when what was queued before it is decided.
+                Ok(None) if transaction.operations.is_empty() => Outcome::Nothing,
                 Ok(None) => match self.settle(transaction) {
                     Ok(Settlement::Later) => break,
                     Ok(Settlement::As(settled)) if settled.is_empty() => Outcome::Nothing,

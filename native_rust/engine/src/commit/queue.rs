@@ -71,6 +71,14 @@ impl Reply {
         })
     }
 
+    /// The same, but that the answer is what `f` makes of it.
+    pub(crate) fn through(
+        self,
+        f: impl FnOnce(Result<Ack>) -> Result<Ack> + Send + 'static,
+    ) -> Self {
+        self.wrapped(|then| Box::new(move |answer, together| then(f(answer), together)))
+    }
+
     /// The same, and give memory back when it is answered, or will not be.
     pub(crate) fn holding(self, memory: impl Send + 'static) -> Self {
         self.wrapped(|then| {
@@ -200,7 +208,7 @@ impl Seat<'_> {
         let turn = Turn {
             caller: transaction.caller,
             work: transaction.work(self.bytes),
-            // A question for what became of a key: whatever is queued may have that key.
+            // A question for what became of something that is queued before it.
             last: transaction.operations.is_empty(),
             since: reply.since(),
         };

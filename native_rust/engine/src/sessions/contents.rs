@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::duplicates::settle;
 use super::overlay::{Found, Overlay, SeriesOverlay};
-use super::table::Figures;
+use super::status::Figures;
 use super::undoing::{Subject, Undoing, check_undoing, undone_block};
 use crate::block::{
     Condition, Expected, IdempotencyKey, Operation, Versioned, check_size, encoded_len,

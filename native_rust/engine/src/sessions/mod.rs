@@ -10,6 +10,7 @@ mod duplicates;
 #[cfg(test)]
 mod model;
 mod overlay;
+mod status;
 mod table;
 mod undoing;
 
@@ -18,8 +19,8 @@ use std::time::{Duration, Instant};
 pub(crate) use contents::{Addition, Contents, View};
 pub use contents::{Additions, Applied};
 pub(crate) use overlay::{Found, SeriesOverlay};
-pub(crate) use table::{New, Using};
-pub use table::{Phase, TransactionStatus};
+pub use status::{Phase, TransactionStatus};
+pub(crate) use table::{Committable, New, Using};
 pub(crate) use undoing::Undoing;
 
 use crate::error::Result;

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::status::{Figures, Phase};
 use crate::block::Ack;
 use crate::error::Error;
 use crate::planted::Bug;
@@ -19,7 +20,7 @@ use sync::{Receiver, Sender, notices, orders, unbounded};
 )]
 mod table;
 
-use table::{Figures, LAPSED, New, Phase, Table};
+use table::{Committable, LAPSED, New, Table};
 
 const LEASE: Duration = Duration::from_secs(30);
 const ORDERS: usize = 6_000;
@@ -27,10 +28,11 @@ const ORDERS: usize = 6_000;
 /// Operations that a transaction holds, each with the memory that it takes.
 type Contents = Vec<(u32, Arc<()>)>;
 
-/// A commit on its way to the committer, and where its answer goes.
+/// A commit on its way to the committer, or the question how the one before it ends; and
+/// where the answer goes.
 #[derive(Debug)]
 struct Handed {
-    contents: Contents,
+    contents: Option<Contents>,
     answer: Sender<Phase>,
 }
 
@@ -48,7 +50,10 @@ enum Told {
     Refused,
     /// It is on its way; the answer follows.
     Queued(Receiver<Phase>),
-    Done,
+    /// It is answered as one before it was.
+    Again,
+    /// There was nothing to write.
+    Nothing,
 }
 
 /// What one thread has seen.
@@ -56,8 +61,11 @@ enum Told {
 struct Account {
     applied: Vec<u32>,
     aborted: bool,
-    /// What the answers to commits were.
+    /// What the answers to commits were, and how many began to write.
     answers: Vec<Phase>,
+    commits: usize,
+    /// What commits were refused with.
+    refused: Vec<String>,
     /// What the committer wrote.
     written: Vec<u32>,
     seen: Vec<Phase>,
@@ -102,25 +110,31 @@ impl World {
     }
 
     /// As [`super::Database::commit`]; `busy`: the queue is full.
-    fn commit(&self, busy: bool) -> Result<Told, Error> {
-        if matches!(self.phase(), Phase::Committed(_)) {
-            return Ok(Told::Done);
-        }
-        let using = self.table.enter("t", Instant::now())?;
+    fn commit(&self, busy: bool, account: &mut Account) -> Result<Told, Error> {
+        let using = match self.table.enter_to_commit("t", Instant::now())? {
+            Committable::Entered(using) => using,
+            Committable::Committed(_) => return Ok(Told::Again),
+        };
         let mut contents = using.held().lock();
-        if contents.is_empty() {
-            using.end(Phase::Committed(None)).map_err(not_lapsed)?;
-            return Ok(Told::Done);
-        }
-        using.commit().map_err(not_lapsed)?;
-        let taken = std::mem::take(&mut *contents);
-        if busy {
-            *contents = taken;
+        let phase = using.phase()?;
+        let taken = match phase {
+            Phase::Open if contents.is_empty() => {
+                using.end(Phase::Committed(None)).map_err(not_lapsed)?;
+                return Ok(Told::Nothing);
+            }
+            Phase::Open => {
+                using.commit().map_err(not_lapsed)?;
+                Some(std::mem::take(&mut *contents))
+            }
+            Phase::Committing => None,
+            _ => return self.table.answer("t").map(|_| Told::Again),
+        };
+        if let (Some(taken), true) = (&taken, busy) {
+            contents.clone_from(taken);
             using.reopen();
             return Ok(Told::Refused);
         }
-        drop(contents);
-        drop(using);
+        account.commits += usize::from(taken.is_some());
         let (answer, answered) = unbounded();
         let handed = Handed {
             contents: taken,
@@ -141,16 +155,24 @@ impl World {
     fn committer(&self, commits: &Receiver<Option<Handed>>, refuses: bool) -> Account {
         let mut account = Account::default();
         while let Ok(Some(Handed { contents, answer })) = commits.recv() {
-            let phase = match refuses {
-                true => Phase::Aborted("a conflict".to_owned()),
-                false => Phase::Committed(Some(ack())),
-            };
-            if !refuses {
-                account.written.extend(contents.iter().map(|(n, _)| *n));
+            if let Some(contents) = contents {
+                let decided = match refuses {
+                    true => Err(Error::Conflict {
+                        detail: "a conflict".to_owned(),
+                    }),
+                    false => Ok(ack()),
+                };
+                if !refuses {
+                    account.written.extend(contents.iter().map(|(n, _)| *n));
+                }
+                drop(contents);
+                self.table.settle("t", &decided);
             }
-            drop(contents);
-            self.table.settle("t", phase.clone());
-            answer.send(phase).unwrap();
+            let told = match self.table.answer("t") {
+                Ok(ack) => Ok(ack.unwrap()),
+                Err(refusal) => Err(refusal),
+            };
+            answer.send(Phase::after(&told)).unwrap();
         }
         account
     }
@@ -160,10 +182,15 @@ impl World {
 fn commits(world: &World) -> Account {
     let mut account = Account::default();
     for busy in [true, false] {
-        if let Ok(Told::Queued(answered)) = world.commit(busy) {
-            account.answers.push(answered.recv().unwrap());
-            account.seen.push(world.phase());
-            assert!(answered.recv().is_err(), "it was answered twice");
+        match world.commit(busy, &mut account) {
+            Ok(Told::Queued(answered)) => {
+                account.answers.push(answered.recv().unwrap());
+                account.seen.push(world.phase());
+                assert!(answered.recv().is_err(), "it was answered twice");
+            }
+            Ok(Told::Again) => account.seen.push(world.phase()),
+            Ok(Told::Refused | Told::Nothing) => {}
+            Err(refusal) => account.refused.push(refusal.to_string()),
         }
     }
     account
@@ -216,6 +243,8 @@ fn one_order(refuses: bool) {
         all.applied.extend(part.applied);
         all.aborted |= part.aborted;
         all.answers.extend(part.answers);
+        all.commits += part.commits;
+        all.refused.extend(part.refused);
         all.written.extend(part.written);
         // Of one thread, in its order: what has ended stays as it ended.
         let open = |phase: &&Phase| matches!(phase, Phase::Open | Phase::Committing);
@@ -238,15 +267,16 @@ fn check(world: &World, all: &Account) {
         Phase::Committed(None) => assert!(all.applied.is_empty(), "{all:?}"),
         Phase::Committed(Some(_)) => {
             assert!(!all.aborted, "aborted, yet committed: {all:?}");
+            assert!(all.refused.is_empty(), "refused, yet committed: {all:?}");
             assert_eq!(all.written, all.applied, "{all:?}");
         }
         Phase::Aborted(_) => {
             assert!(all.written.is_empty(), "written, yet aborted: {all:?}");
         }
         Phase::Open => assert!(!all.aborted, "aborted, yet open: {all:?}"),
-        Phase::Committing => panic!("its end was not told: {all:?}"),
+        Phase::Committing | Phase::Unsettled(_) => panic!("its end was not told: {all:?}"),
     }
-    assert!(all.answers.len() < 2, "committed twice: {all:?}");
+    assert!(all.commits < 2, "committed twice: {all:?}");
     for end in all.seen.iter().chain(&all.answers) {
         assert_eq!(end, &last, "{all:?}");
     }

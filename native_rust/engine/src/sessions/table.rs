@@ -8,7 +8,10 @@
 //!    a few entries up. So it may be taken where waiting is not allowed.
 //! 3. What a transaction holds has a lock of its own, which is taken before the
 //!    table's or without it, never after it. The committer takes the table's only.
-//! 4. A transaction that somebody is using does not lapse, but can be aborted: what
+//! 4. What is being committed is in the committer's queue, unless somebody has the lock of
+//!    what it held. So whoever has had that lock and still finds it being committed can
+//!    have the committer say when it has been.
+//! 5. A transaction that somebody is using does not lapse, but can be aborted: what
 //!    is being added to it then is refused when it is there.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -18,8 +21,9 @@ use std::time::{Duration, Instant};
 
 use super::sync::Mutex;
 use crate::block::Ack;
-use crate::error::{Entity, Error, Result};
+use crate::error::{Error, Result};
 use crate::planted::{Bug, planted};
+use crate::sessions::status::{Figures, Phase, TransactionStatus, unknown};
 
 /// Ended transactions that are remembered, so that a caller who lost the answer can
 /// ask again.
@@ -28,38 +32,6 @@ const REMEMBERED: usize = 1_024;
 const LAPSE_STEP: usize = 16;
 
 pub(crate) const LAPSED: &str = "its lease has ended";
-
-/// What there is to know of a transaction.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TransactionStatus {
-    /// Its id, `txn_` and 32 hexadecimal digits.
-    pub id: String,
-    /// The sequence it sees.
-    pub seq: u64,
-    /// Whether it can write.
-    pub read_only: bool,
-    /// Operations it holds.
-    pub operations: usize,
-    /// Their bytes, encoded.
-    pub bytes: usize,
-    /// Until its lease ends, in milliseconds; 0 when it has ended.
-    pub expires_in_ms: u64,
-    /// Where it stands.
-    pub phase: Phase,
-}
-
-/// Where a transaction stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Phase {
-    /// It takes operations.
-    Open,
-    /// It was handed to the committer, which has not answered yet.
-    Committing,
-    /// It was committed; `None`: and had written nothing.
-    Committed(Option<Ack>),
-    /// It was aborted, its lease ended, or its commit was refused; with the reason.
-    Aborted(String),
-}
 
 /// What a transaction holds, behind a lock of its own.
 type Held<W> = Arc<Mutex<W>>;
@@ -73,13 +45,6 @@ pub(crate) struct New<W> {
     pub seq: u64,
     pub read_only: bool,
     pub held: W,
-}
-
-/// What a transaction holds, in figures.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Figures {
-    pub operations: usize,
-    pub bytes: usize,
 }
 
 /// The transactions of one database.
@@ -109,6 +74,8 @@ struct SessionEntry<W> {
     read_only: bool,
     figures: Figures,
     phase: Phase,
+    /// What its commit was refused with, which ended it.
+    refusal: Option<Error>,
     expires: Instant,
     /// Calls that are under way in it.
     using: usize,
@@ -117,15 +84,13 @@ struct SessionEntry<W> {
 }
 
 impl<W> SessionEntry<W> {
-    /// Refuse anything but an open transaction.
-    fn check_open(&self, id: &str) -> Result<()> {
-        let reason = match &self.phase {
-            Phase::Open => return Ok(()),
-            Phase::Committing => "it is being committed",
-            Phase::Committed(_) => "it was committed",
-            Phase::Aborted(reason) => reason,
-        };
-        Err(ended(id, reason))
+    /// What its commit was answered with.
+    fn answer(&self, id: &str) -> Result<Option<Ack>> {
+        match (&self.phase, &self.refusal) {
+            (_, Some(refusal)) => Err(refusal.clone()),
+            (Phase::Committed(ack), None) => Ok(*ack),
+            (phase, None) => phase.check_open(id).and(Ok(None)),
+        }
     }
 }
 
@@ -137,7 +102,7 @@ impl<W> Inner<W> {
     /// The same, if it is open.
     fn open(&mut self, id: &str) -> Result<&mut SessionEntry<W>> {
         let entry = self.get(id)?;
-        entry.check_open(id)?;
+        entry.phase.check_open(id)?;
         Ok(entry)
     }
 
@@ -252,6 +217,7 @@ impl<W> Table<W> {
                 read_only,
                 figures: Figures::default(),
                 phase: Phase::Open,
+                refusal: None,
                 expires,
                 using: 0,
                 held: Some(Arc::new(Mutex::new(held))),
@@ -294,18 +260,38 @@ impl<W> Table<W> {
     /// then.
     ///
     /// # Errors
-    /// [`Error::NotFound`] unless it is open.
+    /// [`Error::NotFound`], [`Error::Ended`], [`Error::Committing`].
     pub(crate) fn enter(&self, id: &str, now: Instant) -> Result<Using<'_, W>> {
         let mut inner = self.inner.lock();
         let lapsed = inner.lapse_one(id, now);
-        let using = self.enter_open(&mut inner, id);
+        let open = inner.open(id).map(|_| ());
+        let using = open.and_then(|()| self.enter_entry(&mut inner, id));
         drop(inner);
         self.free(lapsed);
         using
     }
 
-    fn enter_open(&self, inner: &mut Inner<W>, id: &str) -> Result<Using<'_, W>> {
-        let entry = inner.open(id)?;
+    /// The same to commit it, also one that somebody else is committing. Of one that has
+    /// ended with a commit what that was answered with: `None` if it wrote nothing.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Ended`] for one that ended otherwise, and the refusal
+    /// of its commit.
+    pub(crate) fn enter_to_commit(&self, id: &str, now: Instant) -> Result<Committable<'_, W>> {
+        let mut inner = self.inner.lock();
+        let lapsed = inner.lapse_one(id, now);
+        let ended = inner.get(id).map(|entry| entry.phase.has_ended());
+        let committable = ended.and_then(|ended| match ended {
+            true => inner.get(id)?.answer(id).map(Committable::Committed),
+            false => self.enter_entry(&mut inner, id).map(Committable::Entered),
+        });
+        drop(inner);
+        self.free(lapsed);
+        committable
+    }
+
+    fn enter_entry(&self, inner: &mut Inner<W>, id: &str) -> Result<Using<'_, W>> {
+        let entry = inner.get(id)?;
         let held = entry.held.clone().ok_or_else(|| unknown(id))?;
         entry.using += 1;
         let using = Using {
@@ -325,8 +311,8 @@ impl<W> Table<W> {
     /// End one without a commit. One that has ended so is no error.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for one that was committed, is being committed or never
-    /// was.
+    /// [`Error::NotFound`]; [`Error::Ended`] for one that was committed, or may have been;
+    /// [`Error::Committing`].
     pub(crate) fn abort(&self, id: &str, reason: &str, now: Instant) -> Result<()> {
         let mut inner = self.inner.lock();
         let lapsed = inner.lapse_one(id, now);
@@ -352,14 +338,26 @@ impl<W> Table<W> {
         aborted.map(|_| ())
     }
 
-    /// What the committer says of one that is being committed.
-    pub(crate) fn settle(&self, id: &str, phase: Phase) {
+    /// What the commit of one was answered with: `None` if it wrote nothing.
+    ///
+    /// # Errors
+    /// What it was refused with; [`Error::NotFound`], [`Error::Ended`],
+    /// [`Error::Committing`].
+    pub(crate) fn answer(&self, id: &str) -> Result<Option<Ack>> {
         let mut inner = self.inner.lock();
-        let committing = |entry: &mut SessionEntry<W>| entry.phase == Phase::Committing;
-        let held = match inner.get(id).is_ok_and(committing) {
-            true => inner.end(id, phase),
-            false => None,
-        };
+        inner.get(id)?.answer(id)
+    }
+
+    /// What the committer says of one that is being committed.
+    pub(crate) fn settle(&self, id: &str, answer: &Result<Ack>) {
+        let mut inner = self.inner.lock();
+        let mut held = None;
+        if let Ok(entry) = inner.get(id)
+            && entry.phase == Phase::Committing
+        {
+            entry.refusal = answer.as_ref().err().cloned();
+            held = inner.end(id, Phase::after(answer));
+        }
         drop(inner);
         self.free(held);
     }
@@ -391,12 +389,21 @@ impl<W> Table<W> {
         for (id, entry) in page.take(PAGE) {
             seen += 1;
             last = Some(id.to_string());
-            if matches!(entry.phase, Phase::Open | Phase::Committing) {
+            if !entry.phase.has_ended() {
                 ids.push(id.to_string());
             }
         }
         (ids, last.filter(|_| seen == PAGE))
     }
+}
+
+/// What a commit finds.
+#[derive(Debug)]
+pub(crate) enum Committable<'t, W> {
+    /// It had not ended.
+    Entered(Using<'t, W>),
+    /// It was committed.
+    Committed(Option<Ack>),
 }
 
 /// A transaction that is being used: by a read, an apply or a commit.
@@ -421,10 +428,16 @@ impl<W> Using<'_, W> {
         }
     }
 
+    /// Where it stands. Nobody but who has the lock of what it holds begins to commit it.
+    pub(crate) fn phase(&self) -> Result<Phase> {
+        let mut inner = self.table.inner.lock();
+        Ok(inner.get(&self.id)?.phase.clone())
+    }
+
     /// Say what it holds now that something was added.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when it has ended meanwhile: then nothing was added.
+    /// [`Error::Ended`] when it has ended meanwhile: then nothing was added.
     pub(crate) fn added(&self, figures: Figures) -> Result<()> {
         let mut inner = self.table.inner.lock();
         inner.open(&self.id)?.figures = figures;
@@ -434,7 +447,7 @@ impl<W> Using<'_, W> {
     /// From here on it belongs to the committer, unless that is called off.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when it has ended meanwhile.
+    /// [`Error::Ended`] when it has ended meanwhile.
     pub(crate) fn commit(&self) -> Result<()> {
         let mut inner = self.table.inner.lock();
         inner.open(&self.id)?.phase = Phase::Committing;
@@ -454,7 +467,7 @@ impl<W> Using<'_, W> {
     /// End it.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when it has ended meanwhile.
+    /// [`Error::Ended`] when it has ended meanwhile.
     pub(crate) fn end(&self, phase: Phase) -> Result<()> {
         let mut inner = self.table.inner.lock();
         inner.open(&self.id)?;
@@ -477,19 +490,5 @@ impl<W> Drop for Using<'_, W> {
         }
         drop(inner);
         self.table.free(self.held.take());
-    }
-}
-
-fn ended(id: &str, reason: &str) -> Error {
-    Error::Ended {
-        id: id.to_owned(),
-        reason: reason.to_owned(),
-    }
-}
-
-fn unknown(id: &str) -> Error {
-    Error::NotFound {
-        entity: Entity::Transaction,
-        id: id.to_owned(),
     }
 }

@@ -6,6 +6,7 @@
 //! writes: the first committer wins, the other gets [`Error::Conflict`]. Points that
 //! are only added conflict with nothing.
 
+mod again;
 mod reads;
 
 use std::sync::Arc;
@@ -20,7 +21,8 @@ use crate::error::{Error, InvalidCode, Result};
 use crate::index::pending::Sorted;
 use crate::mem::Reservation;
 use crate::sessions::{
-    Addition, Additions, Applied, Contents, Found, New, Phase, TransactionStatus, Using,
+    Addition, Additions, Applied, Committable, Contents, Found, New, Phase, TransactionStatus,
+    Using,
 };
 use crate::state::State;
 use crate::types::{OnDuplicate, Which};
@@ -40,7 +42,8 @@ pub struct Begin {
 /// How a commit began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Commit {
-    /// It waits for the committer, which will answer.
+    /// It waits for the committer, which will answer; or for the commit that is under way, and
+    /// is answered as that is.
     Queued,
     /// It was committed before: the same answer again.
     Again(Ack),
@@ -58,14 +61,6 @@ pub enum Wait {
     Allowed,
     /// It must not.
     Never,
-}
-
-/// Why a transaction ended that this refused; what to do next is said with it.
-fn why(refusal: &Error) -> String {
-    match refusal {
-        Error::Conflict { detail } => detail.clone(),
-        other => other.to_string(),
-    }
 }
 
 impl Database {
@@ -125,8 +120,8 @@ impl Database {
     /// then nothing was added. Linear in the operations.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when it is not open, or for a feature that is to be deleted
-    /// and that the transaction does not see; [`Error::Irreversible`] for a block that is to
+    /// [`Error::Ended`] and [`Error::Committing`] when it is not open; [`Error::NotFound`] for
+    /// one that never was, and for a feature that is to be deleted and that the transaction does not see; [`Error::Irreversible`] for a block that is to
     /// be undone after the transaction has written what it is about; [`Error::ReadOnly`],
     /// [`Error::TooLarge`], [`Error::MemoryFull`], [`Error::KeyReused`].
     pub fn apply_once(
@@ -193,10 +188,11 @@ impl Database {
     /// Hand a transaction to the committer; if it is queued, `reply` is called as in
     /// [`Database::submit`], otherwise it is not. After [`Error::Busy`],
     /// [`Error::MemoryFull`] and [`Error::DiskFull`] the transaction is still open; after any other refusal it
-    /// has ended. Waits for what is being added to it.
+    /// has ended. One that is being committed already, or was, is answered as that commit is,
+    /// whatever that is. Waits for what is being added to it.
     ///
     /// # Errors
-    /// Those of [`Database::submit`], [`Error::NotFound`]; through `reply`
+    /// Those of [`Database::submit`], [`Error::NotFound`], [`Error::Ended`]; through `reply`
     /// [`Error::Conflict`].
     pub fn commit(
         self: &Arc<Self>,
@@ -204,65 +200,74 @@ impl Database {
         options: Transaction,
         reply: Reply,
     ) -> Result<Commit> {
-        let handed = match self.hand_over(id, options) {
-            Ok(Handed::Queued(handed)) => handed,
-            Ok(Handed::Done(commit)) => {
-                reply.disarm();
-                return Ok(commit);
-            }
-            Err(refusal) => {
-                reply.disarm();
-                return Err(refusal);
-            }
-        };
-        let (place, transaction, memory) = *handed;
-        let database = Arc::clone(self);
-        let own = id.to_owned();
-        let settle = move |answer: &Result<Ack>| {
-            let phase = match answer {
-                Ok(ack) => Phase::Committed(ack.wrote().then_some(*ack)),
-                Err(error) => Phase::Aborted(why(error)),
-            };
-            database.sessions.table.settle(&own, phase);
-        };
-        let reply = reply.after(settle).holding(memory);
-        place
-            .send(transaction, reply)
-            .inspect_err(|refusal| self.refuse_commit(id, refusal))?;
-        Ok(Commit::Queued)
+        let mut reply = Some(reply);
+        let commit = self.hand_over(id, options, &mut reply);
+        // Who is not told through it is told by what this returns.
+        reply.into_iter().for_each(Reply::disarm);
+        commit
     }
 
-    fn refuse_commit(&self, id: &str, refusal: &Error) {
-        let phase = Phase::Aborted(why(refusal));
-        self.sessions.table.settle(id, phase);
-    }
-
-    /// Take what it holds out of a transaction, which is being committed from then on.
-    fn hand_over(&self, id: &str, options: Transaction) -> Result<Handed<'_>> {
-        if let Phase::Committed(ack) = self.transaction(id)?.phase {
-            let replayed = true;
-            return Ok(Handed::Done(match ack {
-                Some(ack) => Commit::Again(Ack { replayed, ..ack }),
-                None => Commit::Nothing { replayed },
-            }));
-        }
-        let using = self.sessions.enter(id)?;
+    /// Take what it holds out of a transaction, which is being committed from then on, and
+    /// queue it.
+    fn hand_over(
+        self: &Arc<Self>,
+        id: &str,
+        options: Transaction,
+        reply: &mut Option<Reply>,
+    ) -> Result<Commit> {
+        let table = &self.sessions.table;
+        let using = match table.enter_to_commit(id, Instant::now())? {
+            Committable::Entered(using) => using,
+            Committable::Committed(ack) => return self.commit_again(id, ack, &options, reply),
+        };
         let mut contents = using.held().lock();
+        match using.phase()? {
+            Phase::Open => {}
+            // It is in the queue, since this has what it held.
+            Phase::Committing => return self.commit_after(id, &options, reply),
+            _ => return self.commit_again(id, table.answer(id)?, &options, reply),
+        }
         self.check_whole(id, &contents)?;
         if using.read_only || contents.figures().operations == 0 {
             using.end(Phase::Committed(None))?;
-            return Ok(Handed::Done(Commit::Nothing { replayed: false }));
+            return Ok(Commit::Nothing { replayed: false });
         }
         using.commit()?;
-        let taken = self.take(&using, &mut contents, options);
-        match &taken {
-            Ok(_) => contents.clear(),
-            Err(Error::Busy { .. } | Error::MemoryFull { .. } | Error::DiskFull { .. }) => {
-                using.reopen();
+        match self.take(&using, &mut contents, options) {
+            Ok(taken) => {
+                contents.clear();
+                self.queue_commit(id, taken, reply)?;
+                Ok(Commit::Queued)
             }
-            Err(refusal) => self.refuse_commit(id, refusal),
+            Err(
+                refusal @ (Error::Busy { .. } | Error::MemoryFull { .. } | Error::DiskFull { .. }),
+            ) => {
+                using.reopen();
+                Err(refusal)
+            }
+            Err(refusal) => {
+                table.settle(id, &Err(refusal.clone()));
+                Err(refusal)
+            }
         }
-        taken.map(|taken| Handed::Queued(Box::new(taken)))
+    }
+
+    fn queue_commit(
+        self: &Arc<Self>,
+        id: &str,
+        (place, transaction, memory): (Seat<'_>, Transaction, Reservation),
+        reply: &mut Option<Reply>,
+    ) -> Result<()> {
+        let Some(reply) = reply.take() else {
+            unreachable!("it is taken once");
+        };
+        let database = Arc::clone(self);
+        let own = id.to_owned();
+        let settle = move |answer: &Result<Ack>| database.sessions.table.settle(&own, answer);
+        let reply = reply.after(settle).holding(memory);
+        place.send(transaction, reply).inspect_err(|refusal| {
+            self.sessions.table.settle(id, &Err(refusal.clone()));
+        })
     }
 
     fn take(
@@ -292,8 +297,8 @@ impl Database {
     /// commit is no error. Waits for nothing.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for one that was committed, is being committed or never
-    /// was.
+    /// [`Error::NotFound`] for one that never was; [`Error::Ended`] for one that was committed,
+    /// or may have been; [`Error::Committing`].
     pub fn abort(&self, id: &str) -> Result<()> {
         let now = Instant::now();
         self.sessions.table.abort(id, "it was aborted", now)
@@ -319,13 +324,6 @@ impl Database {
         let now = Instant::now();
         while self.sessions.table.lapse(now) {}
     }
-}
-
-/// What a commit comes down to.
-enum Handed<'d> {
-    /// Its place in the queue, the transaction, and the memory of that.
-    Queued(Box<(Seat<'d>, Transaction, Reservation)>),
-    Done(Commit),
 }
 
 /// What operations find in the database as of `seq`: the versions that those on features
