@@ -51,6 +51,13 @@ pub(crate) struct Before<'i, 'a> {
 }
 
 impl<'a> GroupWrites<'a> {
+    /// Make room for what a transaction of these operations writes: a table that grows by
+    /// doubling is moved, and its memory cleared, again and again.
+    pub(crate) fn reserve(&mut self, operations: impl Iterator<Item = &'a Operation>) {
+        let versions = operations.filter(|operation| operation.version().is_some());
+        self.versions.reserve(versions.count());
+    }
+
     /// Note what `operation` of block `seq` does. `series` says whether anybody
     /// will ask about series.
     pub(crate) fn note(&mut self, operation: &'a Operation, seq: u64, series: bool) {

@@ -208,6 +208,7 @@ impl<'i, 'a> Plan<'i, 'a> {
         let mut first_hash = None;
         let (mut features_replaced, mut points_put) = (0, 0);
         group.begin_transaction();
+        self.written.reserve(operations(transaction, resolution));
         for operation in operations(transaction, resolution) {
             self.seq += 1;
             if let Operation::PutPoints { batch, .. } = operation {
