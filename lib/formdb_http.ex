@@ -139,13 +139,19 @@ defmodule FormdbHttp do
   @doc """
   Sets what holds for requests to the database that do not say otherwise: an object of
   `on_duplicate` (see `t:FormdbHttp.Types.on_duplicate_option/0`) and `provenance`. It is a
-  block as others are, and can be reverted.
+  block as others are, and can be reverted. `:defaults` is what it sets.
 
       iex> {:ok, %{seq: 1}} = FormdbHttp.set_defaults("quakes", %{"on_duplicate" => "replace"})
       iex> {:ok, %{defaults: %{on_duplicate: "replace"}}} = FormdbHttp.database("quakes")
   """
   @spec set_defaults(database(), Types.document(), [Types.write_option()]) ::
-          result(%{seq: pos_integer(), hash: String.t(), time: integer(), replayed: boolean()})
+          result(%{
+            seq: pos_integer(),
+            hash: String.t(),
+            time: integer(),
+            replayed: boolean(),
+            defaults: %{on_duplicate: String.t()}
+          })
   defdelegate set_defaults(name, document, opts \\ []), to: Databases
 
   @doc """

@@ -59,11 +59,11 @@ defmodule FormdbHttp.Database do
 
   @doc """
   Waits until the database is open; one that failed to open is tried again, for its
-  files may have been mended. `{:ok, report}` says what opening it found,
-  `{:error, error}` why it failed, `:gone` that the process has ended meanwhile. An open one whose
+  files may have been mended. `{:ok, report, info}` says what opening it found and what is in
+  it, as of when it was open for sure: whoever closes it goes through the same process. `{:error, error}` why it failed, `:gone` that the process has ended meanwhile. An open one whose
   folder was moved or replaced is an error: what lies there now is not what is open.
   """
-  @spec open(pid()) :: {:ok, map()} | {:error, Error.t()} | :gone
+  @spec open(pid()) :: {:ok, map(), map()} | {:error, Error.t()} | :gone
   def open(pid), do: call(pid, :open)
 
   @doc """
@@ -126,7 +126,7 @@ defmodule FormdbHttp.Database do
   @impl true
   def handle_call(:open, _from, %{outcome: {:ok, _report}, name: name} = state) do
     case Place.lost(state.place, dir(name)) do
-      nil -> {:reply, state.outcome, state}
+      nil -> {:reply, with_info(state.outcome, name), state}
       lost -> {:reply, {:error, not_there(name, lost)}, state}
     end
   end
@@ -154,6 +154,13 @@ defmodule FormdbHttp.Database do
           "open it again. Until then reads are answered from the files that were moved"
     }
   end
+
+  defp with_info({:ok, report}, name) do
+    with {:ok, info} <- Engine.native(Native.database_info(Catalog.handle(), name)),
+         do: {:ok, report, info}
+  end
+
+  defp with_info(error, _name), do: error
 
   defp dir(name), do: Path.join(Catalog.config().data_dir, name)
 
@@ -218,7 +225,8 @@ defmodule FormdbHttp.Database do
 
   defp opened(state, status, outcome) do
     Registry.update_value(@registry, state.name, fn _ -> status end)
-    for from <- state.waiting, do: GenServer.reply(from, outcome)
+    answer = with_info(outcome, state.name)
+    for from <- state.waiting, do: GenServer.reply(from, answer)
     %{state | opening: nil, outcome: outcome, waiting: []}
   end
 

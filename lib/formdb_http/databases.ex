@@ -55,10 +55,8 @@ defmodule FormdbHttp.Databases do
 
     with {:ok, _} <- Engine.native(Native.database_check_name(name)),
          :ok <- check_known(name, Keyword.get(opts, :create, true)),
-         {:ok, created, _report} <- open_process(name),
-         {:ok, info} <- info(name) do
-      {:ok, Map.put(info, :created, created)}
-    end
+         {:ok, created, info} <- open_process(name),
+         do: {:ok, name |> described(info) |> Map.put(:created, created)}
   end
 
   defp check_known(_name, true), do: :ok
@@ -73,7 +71,7 @@ defmodule FormdbHttp.Databases do
     {started, pid} = start(name, :open)
 
     case Database.open(pid) do
-      {:ok, report} -> {:ok, report.created and started == :started, report}
+      {:ok, report, info} -> {:ok, report.created and started == :started, info}
       {:error, error} -> {:error, error}
       # It was being closed: once that is done, it is opened again.
       :gone -> open_process(name)
@@ -104,16 +102,19 @@ defmodule FormdbHttp.Databases do
   defp describe(name, status), do: %{id: name, status: status}
 
   def info(name) do
-    with {:ok, info} <- Engine.call(name, &Native.database_info(&1, name)) do
-      {:ok, info |> Map.put(:id, name) |> Map.put(:status, :open)}
-    end
+    with {:ok, info} <- Engine.call(name, &Native.database_info(&1, name)),
+         do: {:ok, described(name, info)}
   end
+
+  defp described(name, info), do: Map.merge(info, %{id: name, status: :open})
 
   def set_defaults(name, document, opts) do
     request = {:defaults, Input.json(document)}
 
-    with {:ok, nil, ack} <- Writing.write(name, request, :normal, Writing.options!(opts)),
-         do: {:ok, %{seq: ack.first_seq, hash: ack.hash, time: ack.time, replayed: ack.replayed}}
+    with {:ok, defaults, ack} <- Writing.write(name, request, :normal, Writing.options!(opts)) do
+      written = %{seq: ack.first_seq, hash: ack.hash, time: ack.time, replayed: ack.replayed}
+      {:ok, Map.put(written, :defaults, defaults)}
+    end
   end
 
   def schema(name, opts) do

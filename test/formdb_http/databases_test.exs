@@ -87,6 +87,42 @@ defmodule FormdbHttp.DatabasesTest do
     end)
   end
 
+  # Its process answers, and closes it before whoever opened it has looked at the answer.
+  test "to open one is answered with what was open, whoever closes it then", %{name: name} do
+    {:ok, _} = FormdbHttp.open(name)
+    {:ok, _} = FormdbHttp.put_feature(name, @feature)
+    [{pid, :open}] = Registry.lookup(FormdbHttp.DatabaseRegistry, name)
+    :sys.suspend(pid)
+    opening = Task.async(fn -> FormdbHttp.open(name) end)
+    await_calls(pid, 1)
+    true = :erlang.suspend_process(opening.pid)
+    closing = Task.async(fn -> FormdbHttp.close(name) end)
+    await_calls(pid, 2)
+    :sys.resume(pid)
+    assert Task.await(closing, 60_000) == :ok
+    true = :erlang.resume_process(opening.pid)
+    assert {:ok, %{status: :open, seq: 1, created: false}} = Task.await(opening, 60_000)
+    assert Database.status(name) == nil
+  end
+
+  defp await_calls(pid, count) do
+    {:messages, messages} = Process.info(pid, :messages)
+
+    if Enum.count(messages, &match?({:"$gen_call", _from, _call}, &1)) < count do
+      Process.sleep(1)
+      await_calls(pid, count)
+    end
+  end
+
+  test "to set defaults is answered with those that were set", %{name: name} do
+    {:ok, _} = FormdbHttp.open(name)
+
+    for {asked, seq} <- [{"replace", 1}, {"keep", 2}] do
+      assert {:ok, %{seq: ^seq, defaults: %{on_duplicate: ^asked}}} =
+               FormdbHttp.set_defaults(name, %{on_duplicate: asked})
+    end
+  end
+
   test "one that cannot be made is not there, and the others are ready", %{name: name} do
     # A file is in its place.
     path = Path.join(FormdbHttp.Config.load!().data_dir, name)

@@ -62,11 +62,10 @@ defmodule FormdbHttpWeb.DatabaseController do
     opts = Params.options(params, [:durability, :idempotency_key])
 
     with {:ok, body} <- Body.read(req),
-         {:ok, ack} <- FormdbHttp.set_defaults(name, body, opts),
-         {:ok, %{defaults: defaults}} <- FormdbHttp.database(name) do
+         {:ok, ack} <- FormdbHttp.set_defaults(name, body, opts) do
       members = [
         id: name,
-        defaults: Enum.sort(defaults),
+        defaults: Enum.sort(ack.defaults),
         seq: ack.seq,
         hash: ack.hash,
         time: FormdbHttp.format_timestamp(ack.time)

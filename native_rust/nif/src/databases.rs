@@ -6,6 +6,7 @@ use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use formdb_engine::fs::RealFileSystem;
+use formdb_engine::types::Defaults;
 use formdb_engine::{
     Catalog, Database, Error, Figures, HistogramFigures, IndexFigures, Limits, Live,
     RecoveryPolicy, Result, ResultCacheStats, ScrubStats, ScrubStep, UNKNOWN_MEMORY,
@@ -172,8 +173,16 @@ impl IndexBytesMap {
 
 /// `Defaults` as a map.
 #[derive(NifMap)]
-struct DefaultsMap {
+pub(crate) struct DefaultsMap {
     on_duplicate: String,
+}
+
+impl From<Defaults> for DefaultsMap {
+    fn from(defaults: Defaults) -> Self {
+        Self {
+            on_duplicate: defaults.on_duplicate.as_str().to_owned(),
+        }
+    }
 }
 
 map! {
@@ -338,9 +347,7 @@ fn database_info<'a>(env: Env<'a>, catalog: CatalogRef, name: &str) -> Term<'a> 
             points: info.points,
             versions: info.index.versions.count,
             index_bytes: IndexBytesMap::new(info.index_bytes, info.index),
-            defaults: DefaultsMap {
-                on_duplicate: info.defaults.on_duplicate.as_str().to_owned(),
-            },
+            defaults: info.defaults.into(),
             journal_bytes: info.journal_bytes,
             segments: info.segments,
             queued: info.queued,

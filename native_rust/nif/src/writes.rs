@@ -4,7 +4,7 @@
 //! file, on a dirty CPU one for input whose parsing takes long, on a dirty I/O one
 //! for what may read the journal first. The caller picks.
 
-use formdb_engine::types::{Antimeridian, OnDuplicate, Warnings};
+use formdb_engine::types::{Antimeridian, Defaults, OnDuplicate, Warnings};
 use formdb_engine::{
     Ack, Cancel, Condition, Database, Duplicates, Error, IdempotencyKey, InvalidCode, Operation,
     Order, PreparedCorrection, Puts, RangeQuery, Undo,
@@ -13,6 +13,7 @@ use rustler::{Binary, Encoder, Env, NifMap, NifTaggedEnum, Term};
 
 use crate::answer::{AckTerm, Caller, Failure, RejectedTerm, WarningsTerm, tagged};
 use crate::asking::Asker;
+use crate::databases::DefaultsMap;
 use crate::options::{Crossing, Options};
 use crate::schedulers::twins;
 use crate::times::{Times, time_reading};
@@ -117,6 +118,8 @@ enum Summary {
     Points(bool, usize, WarningsTerm),
     /// How many blocks need not be undone.
     Unchanged(usize),
+    /// What is set.
+    Defaults(Defaults),
     /// `nil`
     None,
 }
@@ -129,6 +132,7 @@ impl Encoder for Summary {
             }
             Self::Points(single, count, warnings) => (*single, *count, warnings).encode(env),
             Self::Unchanged(blocks) => blocks.encode(env),
+            Self::Defaults(defaults) => DefaultsMap::from(*defaults).encode(env),
             Self::None => atoms::nil().encode(env),
         }
     }
@@ -339,7 +343,11 @@ impl Request<'_> {
             }
             Self::Defaults(text) => {
                 let operation = database.prepare_defaults(text)?;
-                Ok((Ok(vec![operation].into()), Summary::None))
+                let summary = match &operation {
+                    Operation::SetDefaults(set) => Summary::Defaults(set.defaults),
+                    _ => Summary::None,
+                };
+                Ok((Ok(vec![operation].into()), summary))
             }
             Self::Columns(series, timestamps, values, provenance, asked) => {
                 let asked = on_duplicate(*asked)?;
