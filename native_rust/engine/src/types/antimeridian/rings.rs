@@ -12,11 +12,10 @@ use super::{NOISE, Vertex, crossing, goes_around, is_on_antimeridian, leaps, pus
 use crate::types::exact::{Pair, Sum};
 use crate::types::json::Json;
 
+const NOTHING_LEFT: &str = "nothing is left of a ring that is cut at the antimeridian";
+
 /// Positions looked at to find which parts holes are in.
 const HOLE_WORK: usize = 50_000_000;
-
-/// Positions of a hole that tell where it is. Where it touches, one does not.
-const TELLING: usize = 5;
 
 type Ring<'a> = Vec<Vertex<'a>>;
 
@@ -26,6 +25,8 @@ struct Chain<'a> {
     path: Ring<'a>,
     from: End,
     to: End,
+    /// Whether it is of a hole.
+    hole: bool,
 }
 
 type End = (usize, bool);
@@ -47,14 +48,17 @@ pub(super) fn cut_polygon<'a>(rings: &[Json<'a>]) -> Result<Option<Vec<Json<'a>>
         match (i, leaps.is_empty()) {
             (0, true) => outer.push(ring),
             (_, true) => holes.push(ring),
-            _ => crossing_rings.push((ring, leaps)),
+            _ => crossing_rings.push((ring, leaps, i > 0)),
         }
     }
-    let joined = join(crossing_rings)?;
-    match outer.is_empty() {
-        true => outer = joined,
-        // Only holes cross: they stay holes.
-        false => holes.extend(joined),
+    for (ring, hole) in join(crossing_rings)? {
+        match hole {
+            true => holes.push(ring),
+            false => outer.push(ring),
+        }
+    }
+    if outer.is_empty() {
+        return Err(NOTHING_LEFT.to_owned());
     }
     let mut polygons: Vec<Vec<Ring<'a>>> = outer.into_iter().map(|ring| vec![ring]).collect();
     for (hole, place) in places_of(&holes, &polygons)?.into_iter().enumerate() {
@@ -102,12 +106,14 @@ fn leaps_of(ring: &[Vertex<'_>]) -> Vec<usize> {
     }
 }
 
-/// The rings that the chains of others come to, joined along the antimeridian.
-fn join<'a>(rings: Vec<(Ring<'a>, Vec<usize>)>) -> Result<Vec<Ring<'a>>, String> {
+/// The rings that the chains of others come to, joined along the antimeridian, and whether each
+/// is a hole: one that comes up to the antimeridian where the ring around it does may be joined with
+/// nothing but itself. The others say with each ring whether it is a hole.
+fn join<'a>(rings: Vec<(Ring<'a>, Vec<usize>, bool)>) -> Result<Vec<(Ring<'a>, bool)>, String> {
     let mut latitudes: Vec<f64> = Vec::new();
     let mut chains: Vec<Chain<'a>> = Vec::new();
     let mut pole = None;
-    for (ring, leaps) in rings {
+    for (ring, leaps, hole) in rings {
         let turns: i64 = leaps
             .iter()
             .filter_map(|i| ring.get(*i))
@@ -122,7 +128,7 @@ fn join<'a>(rings: Vec<(Ring<'a>, Vec<usize>)>) -> Result<Vec<Ring<'a>>, String>
         if turns != 0 {
             pole.get_or_insert_with(|| pole_within(&ring, turns as f64));
         }
-        take_apart(ring, &leaps, &mut latitudes, &mut chains);
+        take_apart((ring, hole), &leaps, &mut latitudes, &mut chains);
     }
     let pole = pole.unwrap_or(90.0);
     let partners = partners(&latitudes, pole);
@@ -137,11 +143,13 @@ fn join<'a>(rings: Vec<(Ring<'a>, Vec<usize>)>) -> Result<Vec<Ring<'a>>, String>
     let mut left: Vec<Option<Chain<'a>>> = chains.into_iter().map(Some).collect();
     for first in 0..left.len() {
         let mut ring: Ring<'a> = Vec::new();
+        let mut is_hole = true;
         let mut next = Some((first, true));
         while let Some((i, forwards)) = next.take() {
             let Some(mut chain) = left.get_mut(i).and_then(Option::take) else {
                 break;
             };
+            is_hole &= chain.hole;
             let end = match forwards {
                 true => chain.to,
                 false => {
@@ -177,11 +185,11 @@ fn join<'a>(rings: Vec<(Ring<'a>, Vec<usize>)>) -> Result<Vec<Ring<'a>>, String>
         }
         // What is on the antimeridian alone has no inside.
         if ring.len() >= 4 && !ring.iter().all(|vertex| is_on_antimeridian(vertex.at)) {
-            joined.push(ring);
+            joined.push((ring, is_hole));
         }
     }
     match joined.is_empty() {
-        true => Err("nothing is left of a ring that is cut at the antimeridian".to_owned()),
+        true => Err(NOTHING_LEFT.to_owned()),
         false => Ok(joined),
     }
 }
@@ -220,7 +228,7 @@ fn get(table: &[[usize; 2]], (crossing, east): End) -> Option<usize> {
 
 /// Adds the chains of a ring, and the latitudes of its crossings.
 fn take_apart<'a>(
-    ring: Ring<'a>,
+    (ring, hole): (Ring<'a>, bool),
     leaps: &[usize],
     latitudes: &mut Vec<f64>,
     chains: &mut Vec<Chain<'a>>,
@@ -248,6 +256,7 @@ fn take_apart<'a>(
                     path: whole,
                     from,
                     to,
+                    hole,
                 }),
                 None => beginning = Some((whole, to)),
             }
@@ -260,7 +269,12 @@ fn take_apart<'a>(
         for vertex in rest {
             push(Some(&mut path), vertex);
         }
-        chains.push(Chain { path, from, to });
+        chains.push(Chain {
+            path,
+            from,
+            to,
+            hole,
+        });
     }
 }
 
@@ -291,38 +305,67 @@ fn partners(latitudes: &[f64], pole: f64) -> Vec<usize> {
 
 /// For each hole the polygon whose outer ring holds it.
 fn places_of(holes: &[Ring<'_>], polygons: &[Vec<Ring<'_>>]) -> Result<Vec<usize>, String> {
-    let mut places = vec![0; holes.len()];
     if polygons.len() < 2 {
-        return Ok(places);
+        return Ok(vec![0; holes.len()]);
     }
     let work: usize = polygons.iter().flatten().map(Vec::len).sum();
-    if work.saturating_mul(holes.len() * TELLING) > HOLE_WORK {
+    if work.saturating_mul(holes.len()) > HOLE_WORK {
         return Err(format!(
             "a polygon with {} holes is too much to be cut at the antimeridian; cut it before it is \
              sent",
             holes.len()
         ));
     }
-    for (hole, place) in holes.iter().zip(&mut places) {
+    let place = |hole: &Ring<'_>| {
+        // Its own positions may touch the ring that it lies in, or the antimeridian.
+        let inside = inside_of(hole).or_else(|| hole.first().map(|vertex| vertex.at));
         let held = |polygon: &Vec<Ring<'_>>| {
             let outer = polygon.first().map_or(&[][..], Vec::as_slice);
-            let telling = || hole.iter().take(TELLING);
-            let inside = telling().filter(|vertex| holds(outer, vertex.at)).count();
-            inside * 2 > telling().count()
+            inside.is_some_and(|inside| holds(outer, inside))
         };
-        *place = polygons.iter().position(held).unwrap_or(0);
+        polygons.iter().position(held).unwrap_or(0)
+    };
+    Ok(holes.iter().map(place).collect())
+}
+
+/// A position inside a ring, away from its edges: the middle of its widest part halfway
+/// between two latitudes of it, near the middle. `None` where it has no inside there.
+/// O(n log n).
+fn inside_of(ring: &[Vertex<'_>]) -> Option<[f64; 2]> {
+    let latitudes = || ring.iter().map(|vertex| vertex.at[1]);
+    let (south, north) = (
+        latitudes().fold(f64::INFINITY, f64::min),
+        latitudes().fold(f64::NEG_INFINITY, f64::max),
+    );
+    let middle = south + (north - south) / 2.0;
+    let below = latitudes()
+        .filter(|lat| *lat <= middle)
+        .fold(south, f64::max);
+    let above = latitudes()
+        .filter(|lat| *lat > middle)
+        .fold(north, f64::min);
+    let lat = below + (above - below) / 2.0;
+    let mut crossed: Vec<f64> = ring.windows(2).filter_map(|edge| met(edge, lat)).collect();
+    crossed.sort_by(f64::total_cmp);
+    let width = |part: &&[f64]| part[1] - part[0];
+    let parts = crossed.chunks_exact(2);
+    let widest = parts.max_by(|a, b| width(a).total_cmp(&width(b)))?;
+    (width(&widest) > 0.0).then(|| [widest[0] + width(&widest) / 2.0, lat])
+}
+
+/// Where an edge meets a latitude, if it crosses it.
+fn met(edge: &[Vertex<'_>], lat: f64) -> Option<f64> {
+    match edge {
+        [a, b] if (a.at[1] > lat) != (b.at[1] > lat) => {
+            let share = (lat - a.at[1]) / (b.at[1] - a.at[1]);
+            Some(a.at[0] + share * (b.at[0] - a.at[0]))
+        }
+        _ => None,
     }
-    Ok(places)
 }
 
 /// Whether a ray eastwards from a position crosses a ring an odd number of times.
-fn holds(ring: &[Vertex<'_>], p: [f64; 2]) -> bool {
-    let crossed = |pair: &&[Vertex<'_>]| match pair {
-        [a, b] if (a.at[1] > p[1]) != (b.at[1] > p[1]) => {
-            let share = (p[1] - a.at[1]) / (b.at[1] - a.at[1]);
-            a.at[0] + share * (b.at[0] - a.at[0]) > p[0]
-        }
-        _ => false,
-    };
+fn holds(ring: &[Vertex<'_>], [lon, lat]: [f64; 2]) -> bool {
+    let crossed = |edge: &&[Vertex<'_>]| met(edge, lat).is_some_and(|met| met > lon);
     ring.windows(2).filter(crossed).count() % 2 == 1
 }

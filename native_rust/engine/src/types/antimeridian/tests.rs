@@ -449,6 +449,64 @@ fn ring_holds(ring: &[[f64; 2]], [x, y]: [f64; 2]) -> bool {
     edges.filter(crossed).count() % 2 == 1
 }
 
+/// That a polygon holds after the cut what it held before, in places that are given as shares of its
+/// box or of a triangular hole.
+fn check_cut(
+    ring: &[[f64; 2]],
+    holes: &[Vec<[f64; 2]>],
+    middle: f64,
+    places: &[(f64, f64)],
+    signs: &[bool],
+) -> Result<(), TestCaseError> {
+    // The antimeridian may be written as 180 and as -180.
+    let written = |ring: &[[f64; 2]]| -> Vec<[f64; 2]> {
+        let open = ring.iter().zip(signs.iter().cycle());
+        let mut written: Vec<[f64; 2]> = open
+            .map(|([x, y], east)| match wrapped(*x) {
+                x if x == -180.0 && *east => [180.0, *y],
+                x => [x, *y],
+            })
+            .collect();
+        written.push(written[0]);
+        written
+    };
+    let rings = std::iter::once(ring).chain(holes.iter().map(Vec::as_slice));
+    let rings: Vec<Vec<[f64; 2]>> = rings.map(written).collect();
+    let found = cut(&polygon(json!(rings)));
+    let (extent, count) = (|axis: usize| ring.iter().map(move |p| p[axis]), holes.len());
+    let least = |axis| extent(axis).fold(f64::INFINITY, f64::min);
+    let most = |axis| extent(axis).fold(f64::NEG_INFINITY, f64::max);
+    for (n, (x, y)) in places.iter().enumerate() {
+        // Half of them somewhere in the box, the others in holes.
+        let place = match holes.get(n / 2 % count).filter(|_| n % 2 == 0) {
+            Some(hole) => [0, 1].map(|axis| {
+                let (s, t) = if x + y > 1.0 {
+                    (1.0 - x, 1.0 - y)
+                } else {
+                    (*x, *y)
+                };
+                let from = |corner: usize| hole[corner][axis] - hole[0][axis];
+                hole[0][axis] + s * from(1) + t * from(2)
+            }),
+            None => [(0, x), (1, y)]
+                .map(|(axis, share)| least(axis) + share * (most(axis) - least(axis))),
+        };
+        let held = ring_holds(ring, place) && !holes.iter().any(|hole| ring_holds(hole, place));
+        let at = [wrapped(place[0]), place[1]];
+        prop_assert_eq!(
+            holds(&found, at),
+            held,
+            "{:?} of {:?} around {}: {}",
+            place,
+            rings,
+            middle,
+            found
+        );
+        compared("places in rings with holes that were cut", 1);
+    }
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(cases(2_000)))]
 
@@ -476,6 +534,62 @@ proptest! {
             prop_assert_eq!(holds(&found, [wrapped(place[0]), y]), held, "{:?} {}", place, found);
             compared("places in rings that were cut", 1);
         }
+    }
+
+    /// What is in a hole is outside after the cut, too, however the hole touches the ring
+    /// around it, or the antimeridian, and wherever it begins.
+    #[test]
+    fn cutting_loses_no_hole(
+        middle in prop_oneof![Just(180.0), 150.0..210.0_f64],
+        spokes in proptest::collection::vec(5..60_i32, 3..12),
+        turns in proptest::collection::vec((0..3_usize, any::<bool>(), any::<bool>()), 12),
+        places in proptest::collection::vec((0.01..0.99_f64, 0.01..0.99_f64), 24),
+    ) {
+        let turn = std::f64::consts::TAU / spokes.len() as f64;
+        let spoke = |i: usize, share: f64| {
+            let length = f64::from(spokes[i % spokes.len()]) * share;
+            let (sin, cos) = (i as f64 * turn).sin_cos();
+            [middle + cos * length, sin * length]
+        };
+        let ring: Vec<[f64; 2]> = (0..spokes.len()).map(|i| spoke(i, 1.0)).collect();
+        // One in each sector of the star, which may touch its tip.
+        let hole = |i: usize| {
+            let (place, reversed, touches) = turns[i];
+            let (a, b) = (spoke(i, 0.5), spoke(i + 1, 0.5));
+            let tip = spoke(i, if touches { 1.0 } else { 0.8 });
+            let mut hole = vec![tip, spoke(i, 0.3), [(a[0] + b[0]) / 2.0, (a[1] + b[1]) / 2.0]];
+            hole.rotate_left(place);
+            if reversed {
+                hole.reverse();
+            }
+            hole
+        };
+        let holes: Vec<Vec<[f64; 2]>> = (0..spokes.len()).map(hole).collect();
+        check_cut(&ring, &holes, middle, &places, &[false])?;
+    }
+
+    /// The same on a grid, where edges lie on each other and on the antimeridian.
+    #[test]
+    fn cutting_loses_no_hole_on_a_grid(
+        west in 170..=179_i32, east in 181..=190_i32,
+        first in 0..4_usize, reversed in any::<bool>(),
+        signs in proptest::collection::vec(any::<bool>(), 4),
+        corners in proptest::collection::vec((170..=190_i32, 0..=10_i32), 3),
+        places in proptest::collection::vec((0.01..0.99_f64, 0.01..0.99_f64), 24),
+    ) {
+        let mut ring = [[west, 0], [east, 0], [east, 10], [west, 10]].map(|p| p.map(f64::from));
+        ring.rotate_left(first);
+        if reversed {
+            ring.reverse();
+        }
+        let corner = |(x, y): &(i32, i32)| [f64::from((*x).clamp(west, east)), f64::from(*y)];
+        let hole: Vec<[f64; 2]> = corners.iter().map(corner).collect();
+        let [a, b, c] = [hole[0], hole[1], hole[2]];
+        // One that is flat has no inside.
+        if (b[0] - a[0]) * (c[1] - a[1]) == (c[0] - a[0]) * (b[1] - a[1]) {
+            return Ok(());
+        }
+        check_cut(&ring, &[hole], 180.0, &places, &signs)?;
     }
 
     /// Around a pole, what is nearer to it than the ring is inside.
