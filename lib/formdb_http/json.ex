@@ -71,6 +71,35 @@ defmodule FormdbHttp.JSON do
     end
   end
 
+  @doc """
+  As `decode/1`, of what a client asks: with `check_numbers/1`, whose refusal is
+  `{:unkept, error}`.
+  """
+  @spec decode_asked(binary()) :: {:ok, term()} | {:unkept | :error, Error.t()}
+  def decode_asked(text) do
+    read = decode(text)
+
+    if match?({:ok, _term}, read) or
+         match?({:error, %{detail: "number out of range" <> _}}, read),
+       do:
+         with({:error, error} <- check_numbers(text), do: {:unkept, error}, else: (:ok -> read)),
+       else: read
+  end
+
+  @doc """
+  Whether all numbers of a text that is well formed are kept as they are written; if not, the
+  refusal of the first, as in a document: of a whole number beyond 64 bits, and of one that a
+  float is too small or too great for.
+  """
+  @spec check_numbers(binary()) :: :ok | {:error, Error.t()}
+  def check_numbers(text) when byte_size(text) <= @small_bytes,
+    do: checked(Native.json_check_numbers(text))
+
+  def check_numbers(text), do: checked(Native.json_check_numbers_dirty(text))
+
+  defp checked(:ok), do: :ok
+  defp checked(refused), do: native(refused)
+
   defp array([first | rest]) do
     [?[, encode(first), Enum.map(rest, &[?,, encode(&1)]), ?]]
   end

@@ -179,6 +179,7 @@ defmodule FormdbHttp.Native do
   nif answers_stats(cache)
 
   nif json_decode(text), [:json_decode_dirty]
+  nif json_check_numbers(text), [:json_check_numbers_dirty]
 
   nif content_compress(coding, bytes), [:content_compress_dirty]
   nif content_packer(catalog, coding)

@@ -46,7 +46,7 @@ defmodule FormdbHttpCli.Restore do
 
   defp until(text) do
     case Integer.parse(text) do
-      {seq, ""} when seq >= 0 ->
+      {seq, ""} when seq in 0..0xFFFFFFFFFFFFFFFF ->
         seq
 
       _other ->

@@ -317,13 +317,20 @@ defmodule FormdbHttp.LiveTest do
           {%{"hysteresis" => 5, "series_id" => "s"}, "/hysteresis"},
           {%{"above" => 5, "for" => "ever", "series_id" => "s"}, "/for"},
           {%{"dwell" => [5], "bbox" => "1,2,3,4"}, "/dwell"},
+          {%{"dwell" => "1e-400", "bbox" => "1,2,3,4"}, "/dwell"},
+          {%{"prop.n" => 18_446_744_073_709_551_616}, "/prop.n"},
+          {%{"prop.n" => ["gt:0", "lt:1e-400"]}, "/prop.n"},
+          {%{"above" => 18_446_744_073_709_551_616, "series_id" => "s"}, "/above"},
+          {%{"above" => 5, "hysteresis" => "1e-400", "series_id" => "s"}, "/hysteresis"},
+          {%{"outside" => "1e-400,5", "series_id" => "s"}, "/outside"},
+          {%{"above" => 5, "for" => "1e-400", "series_id" => "s"}, "/for"},
           {%{"feature" => "a"}, "/feature"},
           {%{"feature" => 5, "fence" => "enter"}, "/feature"}
         ] do
       assert {:invalid_parameter, ^pointer} = code(FormdbHttp.subscribe(db, filter: filter))
     end
 
-    for box <- ["1,2,3", [1, 2, 3], [1, 2, 3, "x"]],
+    for box <- ["1,2,3", "0,1e-400,1,1", [1, 2, 3], [1, 2, 3, "x"]],
         do: assert({:invalid_bbox, "/bbox"} = code(FormdbHttp.subscribe(db, filter: [bbox: box])))
 
     assert {_geometry, "/geometry" <> _} =

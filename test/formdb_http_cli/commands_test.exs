@@ -299,7 +299,7 @@ defmodule FormdbHttpCli.CommandsTest do
   test "a block to restore to is a sequence", %{tmp_dir: folder} do
     backup = Path.join(backups(folder), "one")
 
-    for until <- ["2026-01-31T12:36:00Z", "-1", "1x"] do
+    for until <- ["18446744073709551616", "2026-01-31T12:36:00Z", "-1", "1x"] do
       assert {1, "", err} = run(["restore", backup, Path.join(folder, "new"), "--until=#{until}"])
       assert err =~ "--until is #{inspect(until)}; expected the sequence of a block"
       assert err =~ "formdb-server help restore"

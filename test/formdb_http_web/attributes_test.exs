@@ -134,6 +134,9 @@ defmodule FormdbHttpWeb.AttributesTest do
     assert {400, "invalid_parameter", "/attr.unit"} =
              refusal(get(port, db <> "/timeseries?attr.unit=ge:5"))
 
+    assert {400, "invalid_parameter", "/attr.height"} =
+             refusal(get(port, db <> "/timeseries?attr.height=gt:18446744073709551616"))
+
     assert {400, "unknown_parameter", _} = refusal(get(port, db <> "/timeseries?prop.unit=C"))
     # Points that go leave the attributes.
     {:ok, _} = FormdbHttp.delete_points(name, "q", 0, 10)

@@ -106,7 +106,9 @@ defmodule FormdbHttpWeb.ParamsTest do
           {"+5", 5.0},
           {" 5", 5.0},
           {"1.0e308", 1.0e308},
-          {"1e-400", 0.0},
+          {"0e-400", 0.0},
+          {"-0.0", -0.0},
+          {"5e-324", 5.0e-324},
           {"007", 7.0},
           {"4503599627370496.50000000000000000000000000000001", 4_503_599_627_370_497.0}
         ],
@@ -116,6 +118,16 @@ defmodule FormdbHttpWeb.ParamsTest do
           ["", ".", "+", "-.", "1e", "e5", "1e999", "1.0e309", "1,5", "0x1"] ++
             ["NaN", "inf", "1 2", "--1", "1e+", "1_000"],
         do: assert({text, Types.number(text)} == {text, :error})
+
+    for text <- ["1e-400", "-.5e-330", "0." <> String.duplicate("0", 339) <> "1"],
+        do: assert({text, Types.number(text)} == {text, :zero})
+
+    for {type, text} <- [number: "1e-400", point: "7,1e-400", cell: "1e-400", cell: "1,-1e-400"] do
+      assert {:error, %Error{code: :invalid_parameter, pointer: "/n", detail: detail}} =
+               typed(Parameters.parameter("n", type, ""), text)
+
+      assert detail =~ "too small for a double would be 0; give 0"
+    end
 
     radius = Parameters.parameter("radius", :number, "")
     long = String.duplicate("9", 400)

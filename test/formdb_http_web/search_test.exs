@@ -171,6 +171,47 @@ defmodule FormdbHttpWeb.SearchTest do
     end
   end
 
+  describe "numbers that neither 64 bits nor a double hold" do
+    # What a document is refused for is not rounded in a question either.
+    test "are refused with what to write", %{port: port, name: name, features: features} do
+      for {id, n} <- [least: "-9223372036854775808", most: "18446744073709551615", big: "1e23"] do
+        json = ~s({"type":"Feature","id":"#{id}","geometry":null,"properties":{"n":#{n}}})
+        {:ok, _} = FormdbHttp.put_feature(name, json)
+      end
+
+      for {query, pointer, told} <- [
+            {"prop.n=-9223372036854775809", "/prop.n", "a fraction or an exponent"},
+            {"prop.n=eq:18446744073709551616", "/prop.n", "beyond 64 bits"},
+            {"prop.n=ne:18446744073709551616", "/prop.n", "in double quotes"},
+            {"prop.n=gt:-9223372036854775809", "/prop.n", "beyond 64 bits"},
+            {"prop.n=lte:99999999999999999999999", "/prop.n", "beyond 64 bits"},
+            {"prop.n=in:1,18446744073709551616", "/prop.n", "beyond 64 bits"},
+            {"prop.n=has:18446744073709551616", "/prop.n", "beyond 64 bits"},
+            {"prop.n=eq:1e-400", "/prop.n", "would be 0; write 0"},
+            {"prop.n=1e400", "/prop.n", "beyond the range of a double"},
+            {"bbox=0,0,1,1e-400", "/bbox", "would be 0; send 0"},
+            {"seq=gte:18446744073709551616", "/seq", "an integer"}
+          ] do
+        problem = json(get(port, features <> "?" <> query))
+        assert {query, 400, pointer} == {query, problem["status"], problem["pointer"]}
+        assert {query, problem["detail"]} |> elem(1) =~ told
+      end
+
+      for {query, found} <- [
+            {"eq:-9223372036854775808", ["least"]},
+            {"eq:18446744073709551615", ["most"]},
+            {"gt:18446744073709551614", ["most", "big"]},
+            {"eq:1e23", ["big"]},
+            {"eq:99999999999999999999999.0", ["big"]},
+            {~s("18446744073709551616"), []},
+            {"contains:18446744073709551616", []}
+          ] do
+        page = get(port, features <> "?" <> URI.encode_query(%{"prop.n" => query}))
+        assert {query, Enum.sort(found)} == {query, Enum.sort(ids(answer(page)))}
+      end
+    end
+  end
+
   describe "GET of what is nearby" do
     test "is nearest first, with distances", %{port: port, features: features} do
       path = features <> "/nearby?point=3.1,3&k=3"
@@ -413,7 +454,14 @@ defmodule FormdbHttpWeb.SearchTest do
             {%{geometry: %{type: "Point", coordinates: []}}, {400, "invalid_position", nil}},
             {%{geometry: square, predicate: "on"}, {400, "invalid_parameter", "/predicate"}},
             {%{geometry: square, limt: 5}, {400, "invalid_body", "/limt"}},
-            {~s({"geometry":null,"limit":1e999}), {400, "invalid_body", "/limit"}},
+            {~s({"geometry":null,"limit":1e999}), {400, "invalid_json", "/limit"}},
+            {~s({"geometry":null,"filters":{"prop.mag":18446744073709551616}}),
+             {400, "invalid_json", "/filters/prop.mag"}},
+            {~s({"geometry":null,"filters":{"prop.mag":[3,-9223372036854775809]}}),
+             {400, "invalid_json", "/filters/prop.mag/1"}},
+            {%{geometry: square, filters: %{"prop.mag" => "lt:-9223372036854775809"}},
+             {400, "invalid_parameter", "/prop.mag"}},
+            {~s({"geometry":null,"limit":1e-400}), {400, "invalid_json", "/limit"}},
             {~s({"geometry":null,"limit":}), {400, "invalid_json", nil}},
             {%{geometry: square, limit: [5]}, {400, "invalid_body", "/limit"}},
             {%{geometry: square, limit: 0}, {400, "invalid_parameter", "/limit"}},

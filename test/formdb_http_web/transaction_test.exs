@@ -277,7 +277,7 @@ defmodule FormdbHttpWeb.TransactionTest do
           {~s({"as_of":"once","read_only":true}), "invalid_timestamp", "/as_of"},
           {~s({"as_of":-1,"read_only":true}), "invalid_parameter", "/as_of"},
           {~s({"as_of":99,"read_only":true}), "invalid_parameter", "/as_of"},
-          {~s({"as_of":#{String.duplicate("9", 40)},"read_only":true}), "invalid_body", "/as_of"},
+          {~s({"as_of":#{String.duplicate("9", 40)},"read_only":true}), "invalid_json", "/as_of"},
           {~s({"as_of":0}), "invalid_parameter", "/as_of"},
           {~s({"lease":5}), "invalid_body", "/lease"}
         ] do

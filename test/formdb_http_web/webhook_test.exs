@@ -92,6 +92,16 @@ defmodule FormdbHttpWeb.WebhookTest do
     assert refused.(Map.put(ok, :filter, [])) == {400, "invalid_parameter", "/filter"}
     assert {400, _, "/filter/bbox"} = refused.(Map.put(ok, :filter, %{bbox: "1"}))
     assert {400, _, "/filter/prop.a"} = refused.(Map.put(ok, :filter, %{"prop.a" => %{}}))
+
+    assert {400, "invalid_json", "/filter/prop.a"} =
+             refused.(Map.put(ok, :filter, %{"prop.a" => 18_446_744_073_709_551_616}))
+
+    assert {400, "invalid_parameter", "/filter/prop.a"} =
+             refused.(Map.put(ok, :filter, %{"prop.a" => "gt:18446744073709551616"}))
+
+    assert {400, "invalid_parameter", "/filter/above"} =
+             refused.(Map.put(ok, :filter, %{"series_id" => "s", "above" => "1e-400"}))
+
     assert refused.(Map.put(ok, :since, 99)) == {400, "invalid_parameter", "/since"}
     assert refused.(Map.put(ok, :since, -1)) == {400, "invalid_parameter", "/since"}
     since = %{seq: 0, log: String.duplicate("0", 32)}

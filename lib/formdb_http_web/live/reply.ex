@@ -13,8 +13,13 @@ defmodule FormdbHttpWeb.Live.Reply do
   def payload(%{payload: {:binary, ""}}, _most), do: {:ok, %{}}
 
   def payload(%{payload: {:binary, data}}, most) do
-    with {:ok, text} <- Serving.cbor_to_json(data, most), do: JSON.decode(text)
+    with {:ok, text} <- Serving.cbor_to_json(data, most),
+         {:ok, term} <- JSON.decode(text),
+         :ok <- JSON.check_numbers(text),
+         do: {:ok, term}
   end
+
+  def payload(%{payload: {:refused, error}}, _most), do: {:error, error}
 
   def payload(%{payload: payload}, _most), do: {:ok, payload}
 

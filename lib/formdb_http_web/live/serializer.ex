@@ -6,10 +6,13 @@ defmodule FormdbHttpWeb.Live.Serializer do
   #   V2  [join_ref, ref, topic, event, payload]; or binary: a kind, the lengths of the names (a
   #       byte each), the names, and the data
   #
+  # A payload with a number that would not be kept as it is written is refused, as the bodies of
+  # requests are: the message is there to be answered.
+  #
   # What is sent stands in parts: names before, the payload as it is, so that the bytes of one
   # payload are shared by all that it is sent to.
 
-  alias FormdbHttp.JSON
+  alias FormdbHttp.{Error, JSON}
 
   @push 0
   @reply 1
@@ -24,7 +27,7 @@ defmodule FormdbHttpWeb.Live.Serializer do
           ref: ref(),
           topic: String.t(),
           event: String.t(),
-          payload: JSON.value() | {:binary, binary()}
+          payload: JSON.value() | {:binary, binary()} | {:refused, Error.t()}
         }
 
   @typedoc "Opcode and payload of a frame."
@@ -47,15 +50,15 @@ defmodule FormdbHttpWeb.Live.Serializer do
   @doc "The message in a frame."
   @spec decode(version(), :text | :binary, binary()) :: {:ok, message()} | :error
   def decode(:v1, :text, text) do
-    with {:ok, %{"topic" => topic, "event" => event, "payload" => payload, "ref" => ref} = object} <-
-           JSON.decode(text),
-         do: message(object["join_ref"], ref, topic, event, payload),
+    with {:ok, %{"topic" => topic, "event" => event, "payload" => payload, "ref" => ref} = object,
+          unkept} <- read(text),
+         do: message(object["join_ref"], ref, topic, event, payload(payload, unkept, "/payload")),
          else: (_other -> :error)
   end
 
   def decode(:v2, :text, text) do
-    with {:ok, [join_ref, ref, topic, event, payload | _more]} <- JSON.decode(text),
-         do: message(join_ref, ref, topic, event, payload),
+    with {:ok, [join_ref, ref, topic, event, payload | _more], unkept} <- read(text),
+         do: message(join_ref, ref, topic, event, payload(payload, unkept, "/4")),
          else: (_other -> :error)
   end
 
@@ -76,6 +79,14 @@ defmodule FormdbHttpWeb.Live.Serializer do
   # The official client writes null so, and others leave it out.
   defp null(ref) when ref in ["", "null"], do: nil
   defp null(ref), do: ref
+
+  defp read(text),
+    do: with({:ok, term} <- JSON.decode(text), do: {:ok, term, JSON.check_numbers(text)})
+
+  defp payload(payload, :ok, _place), do: payload
+
+  defp payload(_payload, {:error, error}, place),
+    do: {:refused, %{error | pointer: String.replace_prefix(error.pointer, place, "")}}
 
   defguardp is_ref(ref) when is_binary(ref) or is_integer(ref) or ref == nil
 

@@ -38,6 +38,9 @@ defmodule FormdbHttpWeb.Members do
         {:ok, %{} = members} ->
           check_members(members, allowed)
 
+        {:error, error} ->
+          {:error, error}
+
         {:ok, other} ->
           detail = "the body is #{show_json(other)}; expected an object such as #{example}"
           refuse(:invalid_json, detail, "")
@@ -51,11 +54,18 @@ defmodule FormdbHttpWeb.Members do
     end
   end
 
-  @doc "JSON text as a term: `{:ok, term}` or `:error`. No text is an empty object."
+  @doc """
+  JSON text as a term: `{:ok, term}`, `:error`, or `{:error, error}` where a number in it
+  would not be kept as it is written. No text is an empty object.
+  """
   def decode(""), do: {:ok, %{}}
 
   def decode(body) do
-    with {:error, _error} <- JSON.decode(body), do: :error
+    case JSON.decode_asked(body) do
+      {:unkept, error} -> {:error, error}
+      {:error, _error} -> :error
+      ok -> ok
+    end
   end
 
   defp check_members(members, allowed) do

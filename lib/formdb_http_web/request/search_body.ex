@@ -68,8 +68,11 @@ defmodule FormdbHttpWeb.SearchBody do
       {:size, size} ->
         invalid(name, "#{name} has #{size} bytes; it may have #{@value_bytes}")
 
+      {:error, error} ->
+        {:error, %{error | pointer: "/" <> pointer_part(name) <> error.pointer}}
+
       :error ->
-        invalid(name, "#{name} is not readable as JSON; check its numbers and escapes")
+        invalid(name, "#{name} is not readable as JSON; check its escapes")
     end
   end
 

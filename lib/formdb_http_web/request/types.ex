@@ -7,6 +7,9 @@ defmodule FormdbHttpWeb.Types do
   alias FormdbHttp.{Error, Serving, Transaction}
   alias FormdbHttpWeb.ShortText
 
+  # Documents and filters are refused for such a number, too.
+  @zero "a number that is too small for a double would be 0; give 0"
+
   @typedoc """
     * `:text` - anything
     * `{:engine, form}` - text whose form the engine checks
@@ -63,8 +66,11 @@ defmodule FormdbHttpWeb.Types do
   end
 
   def parse(:number, name, text, _texts, _values) do
-    with :error <- number(text),
-         do: invalid(name, text, "expected a number such as 1.5 or 1e-3")
+    case number(text) do
+      {:ok, number} -> {:ok, number}
+      :zero -> invalid(name, text, @zero)
+      :error -> invalid(name, text, "expected a number such as 1.5 or 1e-3")
+    end
   end
 
   def parse({:enum, values}, name, text, _texts, _values) do
@@ -107,6 +113,7 @@ defmodule FormdbHttpWeb.Types do
   def parse(:point, name, text, _texts, _values) do
     case numbers(text) do
       [lon, lat] -> {:ok, {lon, lat}}
+      :zero -> invalid(name, text, @zero)
       _other -> invalid(name, text, "give longitude,latitude in degrees")
     end
   end
@@ -115,6 +122,7 @@ defmodule FormdbHttpWeb.Types do
     case numbers(text) do
       [side] -> {:ok, {side, side}}
       [width, height] -> {:ok, {width, height}}
+      :zero -> invalid(name, text, @zero)
       _other -> invalid(name, text, "give width,height in degrees, or one number for both")
     end
   end
@@ -168,14 +176,21 @@ defmodule FormdbHttpWeb.Types do
   defp invalid(name, text, expected),
     do: refuse(:invalid_parameter, "#{name} is #{show(text)}; #{expected}", "/" <> name)
 
-  # Numbers between commas; :error when one of them is none.
+  # Numbers between commas; :error or :zero when one of them is none, or would be 0.
   defp numbers(text) do
     numbers = text |> ShortText.split(?,) |> Enum.take(3) |> Enum.map(&number/1)
-    if :error in numbers, do: :error, else: Enum.map(numbers, fn {:ok, number} -> number end)
+
+    case Enum.find(numbers, &is_atom/1) do
+      nil -> Enum.map(numbers, fn {:ok, number} -> number end)
+      fault -> fault
+    end
   end
 
-  @doc "A float from text: `{:ok, float}` or `:error`."
-  @spec number(String.t()) :: {:ok, float()} | :error
+  @doc """
+  A float from text: `{:ok, float}`, `:error`, or `:zero` where a float is too small for a number
+  other than 0.
+  """
+  @spec number(String.t()) :: {:ok, float()} | :zero | :error
   def number(text), do: with(:other <- ShortText.decimal(text), do: any_number(text))
 
   defp any_number(text) do
@@ -193,7 +208,8 @@ defmodule FormdbHttpWeb.Types do
   defp to_float(sign, whole, rest) do
     [fraction, exponent] = Enum.take(rest ++ ["", ""], 2)
     digits = [sign, or_zero(whole), ".", or_zero(fraction), "e", or_zero(exponent)]
-    {:ok, digits |> IO.iodata_to_binary() |> String.to_float()}
+    number = digits |> IO.iodata_to_binary() |> String.to_float()
+    if number == 0.0 and whole <> fraction =~ ~r/[1-9]/, do: :zero, else: {:ok, number}
   rescue
     # It is beyond a float.
     ArgumentError -> :error

@@ -5,6 +5,7 @@ use formdb_engine::{Error, InvalidCode};
 use rustler::{Binary, Encoder, Env, Term};
 
 use crate::answer::{Failure, binary, tagged};
+use crate::atoms;
 use crate::schedulers::twins;
 
 fn decode<'a>(env: Env<'a>, text: &[u8]) -> Result<Term<'a>, Failure> {
@@ -21,6 +22,19 @@ twins! {
     json_decode: "Normal", json_decode_dirty: "DirtyCpu";
     fn(env; text: Binary<'a>) -> Term<'a> {
         tagged(env, decode(env, &text))
+    }
+}
+
+twins! {
+    /// `:ok`, or the refusal of the first number in a JSON text that would not be kept as it
+    /// is written.
+    json_check_numbers: "Normal", json_check_numbers_dirty: "DirtyCpu";
+    fn(env; text: Binary<'a>) -> Term<'a> {
+        let text = std::str::from_utf8(&text).unwrap_or_default();
+        match types::check_numbers(text) {
+            Ok(()) => atoms::ok().to_term(env),
+            Err(error) => (atoms::error(), Failure(error)).encode(env),
+        }
     }
 }
 

@@ -2,6 +2,7 @@ defmodule FormdbHttpWeb.Live.SerializerTest do
   # Byte by byte, as the official client reads and writes it.
   use ExUnit.Case, async: true
 
+  alias FormdbHttp.Error
   alias FormdbHttpWeb.Live.Serializer
 
   defp bytes({opcode, payload}), do: {opcode, IO.iodata_to_binary(payload)}
@@ -42,6 +43,18 @@ defmodule FormdbHttpWeb.Live.SerializerTest do
           String.duplicate("[", 200) <> String.duplicate("]", 200)
         ],
         do: assert({text, Serializer.decode(:v2, :text, text)} == {text, :error})
+  end
+
+  test "a payload with a number that is not kept is refused, not the message" do
+    for {version, text} <- [
+          v2: ~s(["3","4","t","e",{"filter":{"prop.n":18446744073709551616}}]),
+          v1: ~s({"topic":"t","event":"e","ref":"4","payload":{"filter":{"prop.n":1e-400}}})
+        ] do
+      assert {:ok, %{ref: "4", topic: "t", payload: {:refused, error}}} =
+               Serializer.decode(version, :text, text)
+
+      assert %Error{code: :invalid_json, pointer: "/filter/prop.n"} = error
+    end
   end
 
   test "text of the first version is an object of four, or of five" do

@@ -146,6 +146,22 @@ defmodule FormdbHttpWeb.Live.SocketTest do
     end
   end
 
+  test "a number that would be rounded is refused with its place" do
+    {:ok, state} = connect()
+    filter = ~s({"filter":{"prop.n":-9223372036854775809}})
+
+    assert {[reply], state} = say(state, ~s(["3","4","journal:quakes","phx_join",#{filter}]))
+
+    assert [_, _, _, "phx_reply", %{"status" => "error", "response" => response}] =
+             JSON.decode!(reply)
+
+    assert %{"reason" => "invalid_json", "pointer" => "/filter/prop.n"} = response
+    assert response["detail"] =~ "beyond 64 bits"
+    refute_received {:asked, :subscribe, _db, _opts}
+    # The socket goes on.
+    assert {[_], _state} = say(state, ~s([null,"6","phoenix","heartbeat",{}]))
+  end
+
   test "a join that is wrong is refused with a reason, and asks the core for nothing" do
     {:ok, state} = connect()
 

@@ -380,6 +380,58 @@ fn degenerate_and_crossing_areas_are_what_the_even_odd_rule_makes_of_them() {
     }
 }
 
+/// As docs/API.md says: there is no inside beside such edges, but they are edges.
+#[test]
+fn edges_of_holes_count_wherever_they_run() {
+    use Predicate::{Contains, Intersects, Within};
+    let leaving = shape(
+        "Polygon",
+        "[[[0,0],[2,0],[2,2],[0,2],[0,0]],[[1,1],[5,1],[5,1.5],[1,1.5],[1,1]]]",
+    );
+    let overlapping = shape(
+        "Polygon",
+        "[[[0,0],[6,0],[6,6],[0,6],[0,0]],[[1,1],[4,1],[4,4],[1,4],[1,1]],[[2,2],[5,2],[5,5],[2,5],[2,2]]]",
+    );
+    let square = shape("Polygon", "[[[0,0],[3,0],[3,3],[0,3],[0,0]]]");
+    let wide = shape("Polygon", "[[[0,0],[6,0],[6,3],[0,3],[0,0]]]");
+    let point = |x, y| Shape::point([x, y]);
+    for (asked, feature, predicate, expected) in [
+        // On an edge outside of the first ring, and beside it.
+        (&leaving, point(4.0, 1.0), Intersects, true),
+        (&leaving, point(4.0, 1.2), Intersects, false),
+        (&leaving, point(4.0, 1.0), Within, false),
+        (&point(4.0, 1.0), leaving.clone(), Contains, false),
+        (
+            &shape("LineString", "[[0.5,1],[4,1]]"),
+            leaving.clone(),
+            Contains,
+            true,
+        ),
+        (
+            &shape("LineString", "[[3,1],[4,1]]"),
+            leaving.clone(),
+            Contains,
+            false,
+        ),
+        (&square, leaving.clone(), Within, false),
+        (&wide, leaving.clone(), Within, true),
+        // On an edge in the other hole, and beside it.
+        (&overlapping, point(3.0, 2.0), Intersects, true),
+        (&overlapping, point(3.0, 2.0), Within, false),
+        (&overlapping, point(3.0, 3.0), Intersects, false),
+        (&overlapping, point(4.5, 3.0), Intersects, false),
+        (&overlapping, point(5.5, 3.0), Within, true),
+    ] {
+        assert_eq!(
+            accepts(asked, &feature, predicate),
+            expected,
+            "{predicate:?} {feature:?} {asked:?}"
+        );
+    }
+    let east = distance(&Center::new([4.0, 1.0]), &leaving);
+    assert_eq!(east, Some(0.0));
+}
+
 /// The distance from a position to a shape.
 fn distance(center: &Center, shape: &Shape) -> Option<f64> {
     center

@@ -6,7 +6,7 @@ use crate::error::{Error, InvalidCode, Result};
 use crate::planted::{Bug, planted};
 use crate::search::Target;
 use crate::state::State;
-use crate::types::{BoundingBox, Rect};
+use crate::types::{BoundingBox, Rect, point_value_from_text};
 
 /// What can be told of a feature and an area. Each is a bit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -233,7 +233,7 @@ pub(super) fn pieces_of(envelope: Rect) -> Vec<Rect> {
 fn micros(text: &str) -> Result<i64> {
     /// Thirty days: where a subscription begins, the versions of so long are looked at.
     const LONGEST: f64 = 2_592_000.0;
-    let seconds = text.parse::<f64>().ok();
+    let seconds = point_value_from_text(text).ok();
     let seconds = seconds.filter(|seconds| (0.001..=LONGEST).contains(seconds));
     seconds
         .map(|seconds| (seconds * 1e6).round() as i64)

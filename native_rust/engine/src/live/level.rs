@@ -242,14 +242,16 @@ impl Side {
 }
 
 fn number(text: &str, pointer: &'static str) -> Result<f64> {
-    point_value_from_text(text.trim())
-        .map_err(|_| refuse(pointer, format!("found {text:?}; give a number")))
+    point_value_from_text(text.trim()).map_err(|error| match error {
+        Error::Invalid { detail, .. } => refuse(pointer, detail),
+        other => other,
+    })
 }
 
 fn least(text: &str) -> Result<i64> {
     /// A hundred years.
     const LONGEST: f64 = 3_155_760_000.0;
-    let seconds = text.parse::<f64>().ok();
+    let seconds = point_value_from_text(text).ok();
     let seconds = seconds.filter(|seconds| (0.0..=LONGEST).contains(seconds));
     seconds
         .map(|seconds| (seconds * 1e6).round() as i64)

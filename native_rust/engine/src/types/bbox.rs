@@ -1,7 +1,8 @@
 //! Bounding boxes: what a client asks for, and the planar rectangles that the
 //! spatial index and the exact predicates work on.
 
-use crate::error::{Error, InvalidCode, Result};
+use super::json::{NumberFault, number_fault};
+use crate::error::{Error, InvalidCode, Result, Shown};
 
 /// Degrees beyond 180 or 90 that are rounding, a tenth of a millimetre: what lies beyond
 /// by no more is taken for 180 or 90.
@@ -182,6 +183,12 @@ impl BoundingBox {
         let mut count = 0;
         for part in text.split(',') {
             let part = part.trim();
+            if number_fault(part) == Some(NumberFault::Zero) {
+                return Err(refusal(format!(
+                    "found {}, which is too small for a double and would be 0; send 0",
+                    Shown(part)
+                )));
+            }
             let number = part.parse().ok().filter(|n: &f64| n.is_finite());
             let (Some(number), Some(slot)) = (number, numbers.get_mut(count)) else {
                 return Err(wrong_shape());
@@ -423,6 +430,7 @@ mod tests {
         assert!(detail("0,-90.5,1,1").contains("between -90 and 90"));
         assert!(detail("0,5,1,4").contains("west,south,east,north"));
         assert!(detail("0,0,9,1,1,2").contains("altitude"));
+        assert!(detail("0,1e-400,9,1").contains("too small for a double and would be 0; send 0"));
         for text in [
             "",
             "1",

@@ -20,6 +20,8 @@ use std::fmt;
 
 pub use cbor_form::{cbor_to_json, json_to_cbor};
 pub use lines::array_lines;
+pub(crate) use numbers::Number;
+pub use numbers::check_numbers;
 pub(in crate::types) use numbers::{Fault as NumberFault, fault as number_fault};
 pub use parse::Source;
 pub use room::Room;

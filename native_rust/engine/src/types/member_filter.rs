@@ -24,7 +24,8 @@ use value::{Value, list, part};
 ///
 /// A value without quotes equals a number, `true`, `false` or `null` written so, and
 /// a string of just these characters; one in double quotes, a JSON string, equals
-/// only that string. Quotes are needed where a text could be taken for something else:
+/// only that string. A number that documents are refused for, since it would be rounded or
+/// lost, is refused. Quotes are needed where a text could be taken for something else:
 /// for another expression, for a number that JSON would write differently, after a
 /// comparison for what begins as a number does and is no date, and in a list for a comma
 /// or for spaces around a value. Arrays and objects equal nothing. Texts are compared by

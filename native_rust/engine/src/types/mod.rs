@@ -74,8 +74,10 @@ pub use id::{
     check_database_name, check_feature_id, check_id, check_series_id, generate_database_name,
     generate_feature_id,
 };
-pub use json::{Json, Members, Room, Source, array_lines, cbor_to_json, json_to_cbor};
-pub(crate) use json::{at, step, tree_bytes};
+pub use json::{
+    Json, Members, Room, Source, array_lines, cbor_to_json, check_numbers, json_to_cbor,
+};
+pub(crate) use json::{Number, at, step, tree_bytes};
 pub(crate) use misspelled::warn_of_names;
 pub(crate) use orientation::{Orientation, side};
 pub use points::{

@@ -1,5 +1,7 @@
 //! What a filter over the journal takes.
 
+use std::cmp::Ordering;
+
 use serde_json::Value;
 
 use crate::block::{Action, Block, OpKind};
@@ -8,8 +10,8 @@ use crate::index::kinds::Kinds;
 use crate::state::State;
 use crate::state::blocks::damaged;
 use crate::types::{
-    DecodeError, stored_attributes, stored_delete_feature, stored_delete_points, stored_feature_id,
-    stored_points, stored_webhook, write_json,
+    DecodeError, Number, stored_attributes, stored_delete_feature, stored_delete_points,
+    stored_feature_id, stored_points, stored_webhook, write_json,
 };
 
 /// Conditions on a block, all of which have to hold.
@@ -72,7 +74,14 @@ pub struct Member {
 enum Wanted {
     Exactly(Value),
     /// A text, and the number or word that JSON writes so.
-    Text(String, Option<Value>),
+    Text(String, Option<Literal>),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Literal {
+    /// A word.
+    Word(Value),
+    Number(Number),
 }
 
 impl Member {
@@ -86,11 +95,18 @@ impl Member {
     }
 
     /// With a value that is this text, or the number, `true`, `false` or `null` that is
-    /// written so; or with a list that has such an element.
+    /// written so; or with a list that has such an element. Digits of a number that no
+    /// document has, such as an integer beyond 64 bits, are a text alone.
     #[must_use]
     pub fn written(name: String, text: String) -> Self {
-        let scalar = |value: &Value| !value.is_string() && !value.is_object() && !value.is_array();
-        let literal = serde_json::from_str(&text).ok().filter(scalar);
+        let literal = match text.trim_ascii() {
+            "null" => Some(Literal::Word(Value::Null)),
+            "true" => Some(Literal::Word(Value::Bool(true))),
+            "false" => Some(Literal::Word(Value::Bool(false))),
+            _ => Number::read(&text)
+                .and_then(Result::ok)
+                .map(Literal::Number),
+        };
         Self {
             name,
             value: Wanted::Text(text, literal),
@@ -106,11 +122,11 @@ impl Member {
             Wanted::Text(text, literal) => {
                 let is = |stored: &Value| match (stored, literal) {
                     (Value::String(stored), _) => stored == text,
-                    (Value::Number(one), Some(Value::Number(other))) => {
-                        one == other
-                            || one.as_f64() == other.as_f64() && (one.is_f64() || other.is_f64())
+                    (Value::Number(stored), Some(Literal::Number(number))) => {
+                        let order = Number::of(stored).and_then(|stored| stored.order(*number));
+                        order == Some(Ordering::Equal)
                     }
-                    (stored, Some(literal)) => stored == literal,
+                    (stored, Some(Literal::Word(word))) => stored == word,
                     _ => false,
                 };
                 is(stored) || stored.as_array().is_some_and(|list| list.iter().any(is))
@@ -223,6 +239,10 @@ mod tests {
             ("7", "07", false),
             ("18446744073709551615", "18446744073709551615", true),
             ("18446744073709551615", "18446744073709551614", false),
+            ("9007199254740993", "9007199254740992.0", false),
+            ("-9223372036854775808", "-9223372036854775809", false),
+            ("0", "1e-400", false),
+            (r#""18446744073709551616""#, "18446744073709551616", true),
             ("true", "true", true),
             (r#""true""#, "true", true),
             ("null", "null", true),

@@ -1,32 +1,11 @@
 use proptest::prelude::*;
 use serde_json::{Value as JsonValue, json};
 
-use super::value::compare;
 use super::*;
 use crate::types::Source;
 use crate::types::cbor::encode_json;
 
 proptest! {
-    #[test]
-    fn integers_compare_with_doubles_exactly(
-        int in prop_oneof![any::<i64>(), -5..5_i64], float in prop_oneof![any::<f64>(), (-50..50_i32).prop_map(|n| f64::from(n) / 10.0)],
-        near in any::<bool>(),
-    ) {
-        let float = if near { int as f64 } else { float };
-        if float.is_finite() {
-            // The digits of both, all of them, decide; 1e20 is beyond every i64, and its nano-digits fit.
-            let expected = if float.abs() >= 1e20 {
-                0.0_f64.partial_cmp(&float).unwrap()
-            } else {
-                let tenths = (float.fract() * 1e9) as i128;
-                (i128::from(int) * 1_000_000_000).cmp(&(float.trunc() as i128 * 1_000_000_000 + tenths))
-            };
-            if float.fract() == 0.0 || (float.fract() * 1e9).abs() >= 1.0 {
-                prop_assert_eq!(compare(i128::from(int), float), Some(expected));
-            }
-        }
-    }
-
     /// What is asked of texts and lists, against their plain meaning in JSON values.
     #[test]
     fn texts_and_lists_are_searched_as_written(

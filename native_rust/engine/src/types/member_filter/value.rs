@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use super::OPS;
+use crate::types::Number;
 use crate::types::cbor::Scalar;
 
 /// Values in one list.
@@ -19,8 +20,7 @@ pub(super) struct Value {
 pub(super) enum Literal {
     Null,
     Bool(bool),
-    Int(i128),
-    Float(f64),
+    Number(Number),
 }
 
 impl Value {
@@ -38,13 +38,11 @@ impl Value {
     /// with what is no number.
     pub(super) fn order(&self, found: &Scalar<'_>) -> Option<Ordering> {
         match (found, self.literal) {
-            (Scalar::Int(found), Some(Literal::Int(value))) => Some(found.cmp(&value)),
-            (Scalar::Int(found), Some(Literal::Float(value))) => compare(*found, value),
-            (Scalar::Float(found), Some(Literal::Int(value))) => {
-                compare(value, *found).map(Ordering::reverse)
+            (Scalar::Int(found), Some(Literal::Number(value))) => Number::Int(*found).order(value),
+            (Scalar::Float(found), Some(Literal::Number(value))) => {
+                Number::Float(*found).order(value)
             }
-            (Scalar::Float(found), Some(Literal::Float(value))) => found.partial_cmp(&value),
-            (Scalar::Text(_), Some(Literal::Int(_) | Literal::Float(_))) => None,
+            (Scalar::Text(_), Some(Literal::Number(_))) => None,
             (Scalar::Text(found), _) => Some((*found).cmp(self.text.as_str())),
             _ => None,
         }
@@ -64,7 +62,7 @@ impl Value {
             "null" => Some(Literal::Null),
             "true" => Some(Literal::Bool(true)),
             "false" => Some(Literal::Bool(false)),
-            _ => number(text),
+            _ => Number::read(text).transpose()?.map(Literal::Number),
         };
         if literal.is_none() && is_number_written_otherwise(text) {
             return Err(format!(
@@ -98,27 +96,6 @@ impl Value {
         }
         Ok(value)
     }
-}
-
-/// A number as JSON writes it.
-fn number(text: &str) -> Option<Literal> {
-    let number: serde_json::Number = serde_json::from_str(text).ok()?;
-    match number.as_i128() {
-        Some(int) => Some(Literal::Int(int)),
-        None => number.as_f64().map(Literal::Float),
-    }
-}
-
-/// An integer with a double, without rounding either.
-pub(super) fn compare(int: i128, float: f64) -> Option<Ordering> {
-    // Doubles from here on are integers, and beyond any that is stored.
-    const BEYOND: f64 = 1e30;
-    if float.abs() >= BEYOND {
-        return 0.0_f64.partial_cmp(&float);
-    }
-    let whole = float.trunc();
-    let order = int.cmp(&(whole as i128));
-    Some(order.then_with(|| whole.total_cmp(&float)))
 }
 
 /// What stands for a number to most readers, but not to those of JSON. Digits alone,
