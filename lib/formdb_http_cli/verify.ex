@@ -24,7 +24,8 @@ defmodule FormdbHttpCli.Verify do
     and the derived data (footers and index snapshots). Nothing is changed.
 
     Progress goes to standard error where that is a terminal, the report to standard
-    output. The exit status is 0 when everything is sound, else 1. `mix formdb.doctor` explains what is wrong and what
+    output. The exit status is 0 when everything is sound, else 1. A footer that a crash kept from being written is a
+    note, and nothing unsound: the next opening writes it from the journal. `mix formdb.doctor` explains what is wrong and what
     to do about it.
 
     It neither starts a server nor needs one. A database that a server has open cannot
@@ -70,6 +71,7 @@ defmodule FormdbHttpCli.Verify do
       if(report.damage, do: "  damaged: #{report.damage}\n", else: []),
       torn(report),
       for(footer <- report.footers, do: "  footer: #{footer}\n"),
+      for(footer <- report.footers_missing, do: "  note: #{footer}; opening writes it\n"),
       for(snapshot <- report.snapshots_damaged, do: "  index snapshot: #{snapshot}\n"),
       "  #{report.snapshots} index snapshots whole; checked in #{seconds(report.microseconds)} s"
     ]

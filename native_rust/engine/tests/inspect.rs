@@ -224,6 +224,53 @@ fn flips_are_found_and_told_as_opening_would_and_the_rest_salvaged() {
     assert!(damaged > 0 && torn > 0 && derived > 0);
 }
 
+/// A crash leaves a sealed segment without its footer, or with a part of it; the trailer, of 64
+/// bytes, comes last.
+#[test]
+fn a_footer_that_a_crash_kept_from_being_written_is_a_note_and_a_damaged_one_is_not() {
+    const TRAILER: usize = 64;
+    let filled = filled();
+    let (path, whole) = &filled.segments[1];
+    let trailer = whole.len() - TRAILER;
+    let groups_end = u64::from_le_bytes(whole[trailer + 24..trailer + 32].try_into().unwrap());
+    let groups_end = usize::try_from(groups_end).unwrap();
+    let mut zeros = whole.clone();
+    zeros[trailer..].fill(0);
+    let cut = (groups_end..whole.len()).map(|at| whole[..at].to_vec());
+    let mut images = 0;
+    for bytes in cut.chain([zeros]) {
+        let what = format!("{} bytes of {}", bytes.len(), whole.len());
+        let image = filled.fs.with_file(path, bytes);
+        let report = check(&image);
+        assert!(report.is_sound() && report.opens(), "{what}: {report:?}");
+        let missing: Vec<_> = report.footers_missing.iter().map(|d| d.offset).collect();
+        assert_eq!(missing, [groups_end as u64], "{what}");
+        let text = sentences(&image);
+        assert!(
+            text.contains("Opening writes the footers"),
+            "{what}: {text}"
+        );
+        let db = open_in(&image, DIR).unwrap();
+        assert_eq!(db.recovered().footers_rebuilt, 1, "{what}");
+        db.close();
+        assert!(check(&image).footers_missing.is_empty(), "{what}");
+        images += 1;
+    }
+    // The trailer is there and says something else, or what it says is not so.
+    let mut damaged = vec![[whole.as_slice(), &[0; 4]].concat()];
+    for at in (groups_end..whole.len()).step_by(7) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1;
+        damaged.push(bytes);
+    }
+    for bytes in damaged {
+        let report = check(&filled.fs.with_file(path, bytes));
+        assert!(!report.is_sound() && report.opens(), "{report:?}");
+        assert_eq!((report.footers.len(), report.footers_missing.len()), (1, 0));
+    }
+    println!("{images} footers that were not written to their end");
+}
+
 #[test]
 fn nothing_before_the_damage_is_lost_nor_the_transactions_before_it_in_its_group() {
     let filled = filled();

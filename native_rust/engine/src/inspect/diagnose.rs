@@ -125,6 +125,12 @@ fn wrong(report: &VerifyReport, found: &Examination, sentences: &mut Vec<String>
             place(footer)
         ));
     }
+    for footer in &report.footers_missing {
+        sentences.push(format!(
+            "A crash came before all of a segment was written that can be written again, no block is lost: {}.",
+            place(footer)
+        ));
+    }
     for snapshot in &report.snapshots_damaged {
         sentences.push(format!(
             "An index snapshot is of no use, no block is lost: {snapshot}."
@@ -162,6 +168,9 @@ fn next(dir: &Path, report: &VerifyReport, beyond: u64, sentences: &mut Vec<Stri
         sentences.push("Opening rebuilds what is derived where it notices; to be sure, remove the folder `snapshots` first, so that it reads the whole journal.".into());
     } else if !report.snapshots_damaged.is_empty() {
         sentences.push("Opening ignores such snapshots and reads the journal; the next one it takes replaces them.".into());
+    }
+    if !report.footers_missing.is_empty() {
+        sentences.push("Opening writes the footers that are missing.".into());
     }
     if report.is_sound() {
         sentences.push("There is nothing to do.".into());

@@ -35,9 +35,11 @@ pub struct VerifyReport {
     pub damage: Option<Damage>,
     /// Whether opening does not read what is damaged, since an index snapshot spares it.
     pub spared: bool,
-    /// Footers of sealed segments that are missing or damaged. No data is lost:
-    /// opening rebuilds them.
+    /// Footers of sealed segments that are damaged. No data is lost: opening rebuilds them.
     pub footers: Vec<Damage>,
+    /// Footers of sealed segments that were not written to their end, as after a crash: nothing
+    /// is wrong, and opening writes them.
+    pub footers_missing: Vec<Damage>,
     /// Index snapshots that are whole.
     pub snapshots: u64,
     /// Index snapshots that are of no use, and why. No data is lost: opening
@@ -48,7 +50,7 @@ pub struct VerifyReport {
 }
 
 impl VerifyReport {
-    /// Whether everything holds, derived data included.
+    /// Whether everything that is there holds, derived data included.
     #[must_use]
     pub fn is_sound(&self) -> bool {
         self.damage.is_none()
@@ -161,6 +163,7 @@ pub(super) fn check(
         damage: found.damage.clone(),
         spared,
         footers: found.footers.clone(),
+        footers_missing: found.footers_missing.clone(),
         snapshots: snapshots.iter().filter(|known| known.is_ok()).count() as u64,
         snapshots_damaged: snapshots.into_iter().filter_map(Result::err).collect(),
         elapsed: begun.elapsed(),

@@ -71,8 +71,10 @@ pub(crate) struct Examination {
     pub damage: Option<Damage>,
     /// A torn tail, which opening cuts off, or a segment that was being made.
     pub torn: Option<Damage>,
-    /// Footers that are missing or damaged: derived data.
+    /// Footers that are damaged: derived data.
     pub footers: Vec<Damage>,
+    /// Footers that were not written to their end.
+    pub footers_missing: Vec<Damage>,
 }
 
 /// Bytes that are in no whole group.
@@ -254,12 +256,20 @@ impl Examination {
         };
         let checked = scan.footer.take();
         if let (true, Some(end)) = (whole, groups_end) {
-            let wrong = match checked {
-                None => Some("the footer is missing or damaged".to_owned()),
-                Some(checked) => checked.wrong(),
-            };
-            let damage = wrong.map(|reason| damage_at(reader, end, reason));
-            self.footers.extend(damage);
+            match checked {
+                None if lacks_footer(reader, end, header, next)? => {
+                    let reason = "the footer was not written to its end";
+                    self.footers_missing.push(damage_at(reader, end, reason));
+                }
+                None => self
+                    .footers
+                    .push(damage_at(reader, end, "the footer is damaged")),
+                Some(checked) => {
+                    let wrong = checked.wrong();
+                    self.footers
+                        .extend(wrong.map(|reason| damage_at(reader, end, reason)));
+                }
+            }
         }
         self.segments.push(Examined {
             path: reader.segment.path.clone(),
@@ -319,6 +329,18 @@ impl Examination {
             }
         }
     }
+}
+
+/// Whether a segment, whose groups end at `end`, ends before its footer does.
+fn lacks_footer(
+    reader: &SegmentReader,
+    end: u64,
+    header: &SegmentHeader,
+    next: Option<&File>,
+) -> Result<bool> {
+    let blocks = next.map_or(0, |next| next.first_seq.saturating_sub(header.first_seq));
+    let count = u32::try_from(blocks).unwrap_or(u32::MAX);
+    Footer::is_unfinished(&reader.segment, reader.len, end, count)
 }
 
 /// The segment files of a folder, with their headers.

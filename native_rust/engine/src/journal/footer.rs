@@ -245,6 +245,24 @@ impl Footer {
         self.order().end()
     }
 
+    /// Whether a file of `len` bytes, whose groups of `count` blocks end at `at`, ends within
+    /// what would be its footer, or where that has its trailer has nothing: so a crash leaves
+    /// it, since the trailer comes last. Reads the trailer alone.
+    pub(super) fn is_unfinished(segment: &Segment, len: u64, at: u64, count: u32) -> Result<bool> {
+        let entries = [4, 32, 4].into_iter();
+        let trailer_at = entries.fold(at, |at, entry| Section { at, entry, count }.end());
+        let end = trailer_at + TRAILER as u64;
+        if len != end {
+            return Ok(len < end);
+        }
+        let mut bytes = [0; TRAILER];
+        segment
+            .file
+            .read_exact_at(&mut bytes, trailer_at)
+            .map_err(|e| Error::io("read", &segment.path, e))?;
+        Ok(bytes == [0; TRAILER])
+    }
+
     /// Leaf hash of the block at `index`. Reads one page.
     ///
     /// # Errors
