@@ -763,7 +763,8 @@ defmodule FormdbHttp do
 
   Options:
 
-    * `:since` - only blocks after this sequence, default 0
+    * `:since` - only blocks after this sequence, default 0; one that the journal has not reached
+      is `:invalid_parameter`
     * `:until` - only up to this one
     * `:type` - only `"put_feature"`, `"delete_feature"`, `"put_points"`, `"delete_points"`,
       `"set_defaults"` or `"revert"`

@@ -71,6 +71,10 @@ defmodule FormdbHttpWeb.DownloadTest do
     assert Enum.map(decoded(body), & &1["seq"]) == Enum.to_list(1_001..@count)
     %{body: body} = download(base <> "/journal?limit=7&until=5", "application/x-ndjson")
     assert Enum.map(decoded(body), & &1["seq"]) == Enum.to_list(1..5)
+    %{body: body} = download(base <> "/journal?since=#{@count}", "application/x-ndjson")
+    assert body == ""
+    beyond = download(base <> "/journal?since=#{@count + 1}", "application/x-ndjson")
+    assert {beyond.status, json(beyond)["pointer"]} == {400, "/since"}
   end
 
   for version <- ["1.0", "1.1"] do

@@ -97,7 +97,7 @@ defmodule FormdbHttpWeb.JournalTest do
     assert seqs.("?since=5&until=8") == [6, 7, 8]
     assert seqs.("?since=5&until=5") == []
     assert seqs.("?since=20") == []
-    assert seqs.("?since=99") == []
+    assert seqs.("?since=20&order=desc") == []
     assert seqs.("?type=put_points&until=6") == [2, 4, 6]
     assert all(port, journal, 0) == Enum.to_list(1..20)
 
@@ -105,6 +105,10 @@ defmodule FormdbHttpWeb.JournalTest do
           {"type=nonsense", "/type"},
           {"limit=0", "/limit"},
           {"since=-1", "/since"},
+          {"since=21", "/since"},
+          {"since=21&until=99&order=desc", "/since"},
+          {"since=21&type=put_feature", "/since"},
+          {"since=21&wait=1", "/since"},
           {"since=5&until=3", "/until"}
         ] do
       response = get(port, journal <> "?" <> query)

@@ -78,13 +78,22 @@ impl Database {
     /// among which there are such, any other at all. Reads the journal.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a bad limit, [`Error::NotFound`] for a transaction that is
-    /// not there, those of the [`Budget`], [`Error::Closed`], [`Error::Corrupt`],
-    /// [`Error::Io`].
+    /// [`Error::Invalid`] for a bad limit, and for a `since` that the journal has not reached,
+    /// which is of another one; [`Error::NotFound`] for a transaction that is not there, those
+    /// of the [`Budget`], [`Error::Closed`], [`Error::Corrupt`], [`Error::Io`].
     pub fn entries(&self, query: &EntryQuery, budget: &Budget) -> Result<EntryPage> {
         let state = &self.state;
         state.check_open()?;
         check_limit(query.limit, state.limits.page_items)?;
+        // Of what was written weakly one is told before it is shown here.
+        let last = state.published();
+        if query.since > last {
+            let detail = format!(
+                "since is {}; the journal has reached block {last}: give a sequence up to that",
+                query.since
+            );
+            return Err(Error::invalid(InvalidCode::Parameter, "/since", detail));
+        }
         let shown = match planted(Bug::JournalShowsWeak) {
             true => state.published(),
             false => state.durable(),
