@@ -94,7 +94,11 @@ defmodule FormdbHttpWeb.MessagesTest do
           {within, ~s({"bbox":"0,0,1,1","filters":7}), "invalid_body", "/filters",
            "filters is 7"},
           {within, ~s({"bbox":"0,0,1,1","filters":{"prop.a":[[1]]}}), "invalid_body",
-           "/filters/prop.a", "the filter is [[1]]"}
+           "/filters/prop.a", "the filter is [[1]]"},
+          {within, ~s({"bbox":"0,0,1,1","filters":{"prop.a":null}}), "invalid_body",
+           "/filters/prop.a", "the filter is null"},
+          {within, ~s({"bbox":"0,0,1,1","filters":{"prop.a":[]}}), "invalid_body",
+           "/filters/prop.a", "the filter is []"}
         ] do
       problem = refused(post(port, path, body), code)
       assert problem["pointer"] == pointer

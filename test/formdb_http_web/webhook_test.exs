@@ -91,7 +91,10 @@ defmodule FormdbHttpWeb.WebhookTest do
     assert refused.(Map.put(ok, :active, "x")) == {400, "invalid_body", "/active"}
     assert refused.(Map.put(ok, :filter, [])) == {400, "invalid_parameter", "/filter"}
     assert {400, _, "/filter/bbox"} = refused.(Map.put(ok, :filter, %{bbox: "1"}))
-    assert {400, _, "/filter/prop.a"} = refused.(Map.put(ok, :filter, %{"prop.a" => %{}}))
+
+    for none <- [%{}, nil, []],
+        do:
+          assert({400, _, "/filter/prop.a"} = refused.(Map.put(ok, :filter, %{"prop.a" => none})))
 
     assert {400, "invalid_json", "/filter/prop.a"} =
              refused.(Map.put(ok, :filter, %{"prop.a" => 18_446_744_073_709_551_616}))

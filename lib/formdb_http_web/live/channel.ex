@@ -57,12 +57,14 @@ defmodule FormdbHttpWeb.Live.Channel do
 
   # What is no text, number or list of them is GeoJSON.
   defp filter(%{} = filter) do
-    case Enum.find(filter, fn {name, value} -> name != "geometry" and not words?(value) end) do
+    case Enum.find(filter, fn {name, value} -> not filters?(name, value) end) do
       nil ->
         {:ok, filter}
 
       {name, value} ->
-        detail = "#{name} is #{show_json(value)}; give a text, a number, or a list of them"
+        detail =
+          "#{name} is #{show_json(value)}; give a text, a number, or a list of them, or leave it out"
+
         refuse(:invalid_parameter, detail, "/filter/" <> pointer_part(name))
     end
   end
@@ -75,7 +77,14 @@ defmodule FormdbHttpWeb.Live.Channel do
         "/filter"
       )
 
-  defp words?(value), do: value |> List.wrap() |> Enum.all?(&(is_binary(&1) or is_number(&1)))
+  # One of nothing would let everything through.
+  defp filters?("geometry", value), do: value not in [nil, []]
+  defp filters?(_name, value), do: words?(value)
+
+  defp words?([_ | _] = values), do: Enum.all?(values, &word?/1)
+  defp words?(value), do: word?(value)
+
+  defp word?(value), do: is_binary(value) or is_number(value)
 
   defp proof(nil), do: {:ok, false}
   defp proof(value) when is_boolean(value), do: {:ok, value}

@@ -95,11 +95,12 @@ defmodule FormdbHttpWeb.SearchBody do
 
   defp filters(filters) when is_map(filters) do
     Enum.reduce_while(filters, {:ok, []}, fn {key, value}, {:ok, found} ->
-      texts = value |> List.wrap() |> Enum.map(&text/1)
+      # One of nothing would let everything through.
+      texts = if value == [], do: [:error], else: value |> listed() |> Enum.map(&text/1)
 
       if :error in texts do
         detail =
-          "the filter is #{show_json(value)}; expected an expression such as \"gte:5\", or a list of such"
+          "the filter is #{show_json(value)}; expected an expression such as \"gte:5\", or \"null\", or a list of such"
 
         {:halt, invalid("filters/" <> pointer_part(key), detail)}
       else
@@ -112,6 +113,9 @@ defmodule FormdbHttpWeb.SearchBody do
     detail = "filters is #{show_json(other)}; expected an object such as {\"prop.mag\":\"gte:5\"}"
     invalid("filters", detail)
   end
+
+  defp listed(values) when is_list(values), do: values
+  defp listed(value), do: [value]
 
   defp text(text) when is_binary(text), do: {:ok, text}
   defp text(number) when is_integer(number), do: {:ok, Integer.to_string(number)}

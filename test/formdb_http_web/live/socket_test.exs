@@ -173,6 +173,9 @@ defmodule FormdbHttpWeb.Live.SocketTest do
           {~s({"since":{"seq":1,"x":1}}), "unknown_parameter", "/since"},
           {~s({"filter":"x"}), "invalid_parameter", "/filter"},
           {~s({"filter":{"prop.a":{"gte":1}}}), "invalid_parameter", "/filter/prop.a"},
+          {~s({"filter":{"prop.a":null}}), "invalid_parameter", "/filter/prop.a"},
+          {~s({"filter":{"ids":[]}}), "invalid_parameter", "/filter/ids"},
+          {~s({"filter":{"geometry":null}}), "invalid_parameter", "/filter/geometry"},
           {~s({"proof":1}), "invalid_parameter", "/proof"},
           {~s([]), "invalid_parameter", nil},
           {"null", "invalid_parameter", nil}
