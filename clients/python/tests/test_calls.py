@@ -1,6 +1,7 @@
 """What cannot be sent is refused before anything is, and what is no answer of a FormDB server is told as such."""
 
 import asyncio
+import functools
 import json
 import os
 import signal
@@ -189,7 +190,11 @@ def test_a_load_that_is_interrupted_says_how_far_it_came_and_how_to_go_on(tmp_pa
     with socket.create_server(("127.0.0.1", 0)) as silent:
         words = ["load", str(table), "--url", f"http://127.0.0.1:{silent.getsockname()[1]}", "-d", "x"]
         environment = {**os.environ, "XDG_STATE_HOME": str(tmp_path)}
-        with subprocess.Popen([*COMMAND, *words], env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as loading:
+        # Whoever runs the tests in the background may ignore the signal, and so would the command.
+        heed = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+        with subprocess.Popen(
+            [*COMMAND, *words], env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, preexec_fn=heed
+        ) as loading:
             connection, _ = silent.accept()
             with connection:
                 connection.recv(1000)
