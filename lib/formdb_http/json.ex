@@ -77,13 +77,18 @@ defmodule FormdbHttp.JSON do
   """
   @spec decode_asked(binary()) :: {:ok, term()} | {:unkept | :error, Error.t()}
   def decode_asked(text) do
-    read = decode(text)
+    case decode(text) do
+      {:ok, _term} = read -> kept(text, read)
+      {:error, %{detail: "number out of range" <> _}} = read -> kept(text, read)
+      {:error, _error} = read -> read
+    end
+  end
 
-    if match?({:ok, _term}, read) or
-         match?({:error, %{detail: "number out of range" <> _}}, read),
-       do:
-         with({:error, error} <- check_numbers(text), do: {:unkept, error}, else: (:ok -> read)),
-       else: read
+  defp kept(text, read) do
+    case check_numbers(text) do
+      :ok -> read
+      {:error, error} -> {:unkept, error}
+    end
   end
 
   @doc """

@@ -95,10 +95,10 @@ defmodule FormdbHttpWeb.SearchBody do
 
   defp filters(filters) when is_map(filters) do
     Enum.reduce_while(filters, {:ok, []}, fn {key, value}, {:ok, found} ->
-      # One of nothing would let everything through.
-      texts = if value == [], do: [:error], else: value |> listed() |> Enum.map(&text/1)
+      texts = value |> listed() |> Enum.map(&text/1)
 
-      if :error in texts do
+      # One of nothing would let everything through.
+      if texts == [] or :error in texts do
         detail =
           "the filter is #{show_json(value)}; expected an expression such as \"gte:5\", or \"null\", or a list of such"
 

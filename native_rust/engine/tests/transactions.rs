@@ -27,7 +27,11 @@ use support::calls::{code, world};
 use support::disk::{Fault, Op, Pages, SimFs};
 
 fn open(limits: Limits) -> Arc<Database> {
-    Arc::new(Database::open(Arc::new(SimFs::new()), Path::new("/data/db"), limits).unwrap())
+    open_on(&SimFs::new(), limits)
+}
+
+fn open_on(fs: &SimFs, limits: Limits) -> Arc<Database> {
+    Arc::new(Database::open(Arc::new(fs.clone()), Path::new("/data/db"), limits).unwrap())
 }
 
 fn begin(db: &Database) -> String {
@@ -137,14 +141,7 @@ type UnderWay = (
 /// `before`: what somebody else writes, who is served first.
 fn under_way(before: Option<&str>) -> UnderWay {
     let fs = SimFs::new();
-    let db = Arc::new(
-        Database::open(
-            Arc::new(fs.clone()),
-            Path::new("/data/db"),
-            Limits::default(),
-        )
-        .unwrap(),
-    );
+    let db = open_on(&fs, Limits::default());
     put(&db, "a", 1);
     let txn = begin(&db);
     apply(&db, &txn, &put_op("a", 2)).unwrap();
@@ -252,15 +249,7 @@ fn a_commit_that_the_disk_failed_is_never_said_to_be_gone() {
 
 #[test]
 fn a_commit_that_is_sent_again_promises_what_is_asked_for_then() {
-    let fs = SimFs::new();
-    let db = Arc::new(
-        Database::open(
-            Arc::new(fs.clone()),
-            Path::new("/data/db"),
-            Limits::default(),
-        )
-        .unwrap(),
-    );
+    let db = open(Limits::default());
     let txn = begin(&db);
     apply(&db, &txn, &put_op("a", 1)).unwrap();
     let weak = commit_with(&db, &txn, Durability::None).unwrap().unwrap();
@@ -558,7 +547,7 @@ fn nothing_waits_for_a_read_in_a_transaction() {
         body_cache_bytes: 0,
         ..Limits::default()
     };
-    let db = Arc::new(Database::open(Arc::new(fs.clone()), Path::new("/data/db"), limits).unwrap());
+    let db = open_on(&fs, limits);
     put(&db, "a", 1);
     put(&db, "b", 2);
     let (txn, other) = (begin(&db), begin(&db));
@@ -607,7 +596,7 @@ fn a_read_in_a_transaction_ends_at_its_time() {
         query_timeout_ms: 50,
         ..Limits::default()
     };
-    let db = Arc::new(Database::open(Arc::new(fs.clone()), Path::new("/data/db"), limits).unwrap());
+    let db = open_on(&fs, limits);
     let many: Vec<String> = (0..3_000).map(|n| feature(&n.to_string(), 1)).collect();
     let text = format!(
         r#"{{"type":"FeatureCollection","features":[{}]}}"#,
